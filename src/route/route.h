@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Routing: the table that control keeps (struct rtentry), the FIB and the next hops that workers read.
+ *
+ * Synchronization: control is the only writer.  A worker looks up an address in the FIB (fib_lookup4, fib_lookup6: one
+ * acquire load per step), gets a next hop index, and reads nexthop_get(index): an immutable object behind one RCU
+ * pointer.  A change of a next hop replaces the object: every route that names the index moves at once.
+ * Lifetime: FIB subtrees and replaced next hops are freed after a grace period.
+ */
+#ifndef SMPNET_ROUTE_H
+#define SMPNET_ROUTE_H
+
+#include <netinet/in.h>
+
+#include "if/ifnet.h"
+#include "mp/mp.h"
+
+enum nh_type {
+	NH_NOROUTE,    /* index 0: no route: ICMP net unreachable */
+	NH_BLACKHOLE,  /* silent */
+	NH_REJECT,     /* ICMP host unreachable */
+	NH_LOCAL,      /* an address of ours */
+	NH_BROADCAST,  /* a directed broadcast address of a connected network */
+	NH_GLEAN,      /* connected network: the neighbour is the destination, not known yet */
+	NH_UNRESOLVED, /* a neighbour that is being resolved: PUNT_RESOLVE with meta.nh */
+	NH_FORWARD,    /* link header ready */
+	NH_P2P,	       /* an interface without link headers (tunnel, loopback): hand over the packet */
+	NH_MULTIPATH,  /* one of several, by flow hash */
+};
+
+#define NH_MAX	    (1u << 20)
+#define NH_MAXPATHS 64
+
+#define NH_NOROUTE_INDEX   0
+#define NH_BLACKHOLE_INDEX 1
+#define NH_REJECT_INDEX	   2
+#define NH_LOCAL4_INDEX	   3 /* generic local */
+#define NH_LOCAL6_INDEX	   4
+#define NH_FIRST_DYNAMIC   16
+
+/* What workers read.  Immutable after publish; one cache line. */
+struct nexthop {
+	uint8_t nh_type;   /* [I] enum nh_type */
+	uint8_t nh_family; /* [I] AF_INET or AF_INET6: selects the ethertype in the header */
+	uint8_t nh_l2len;  /* [I] 14 for Ethernet */
+	uint8_t nh_gen;	   /* [I] of the interface */
+	uint16_t nh_ifindex; /* [I] */
+	uint16_t nh_mtu;   /* [I] of the interface (or route), 0: ask the interface */
+	uint8_t nh_l2[24]; /* [I] link header, left-aligned */
+	struct ifnet *nh_ifp; /* [I] valid while published: interface destruction replaces the next hop first */
+	union {
+		union in_any nh_addr;	 /* [I] the neighbour's, or the local address */
+		struct {		 /* NH_MULTIPATH */
+			uint16_t mp_n;	 /* [I] slots, a power of two */
+			uint32_t *mp_nh; /* [I] next hop indexes, weighted */
+		} nh_mp;
+	};
+	struct mp_deferred nh_deferred; /* [c] */
+};
+
+extern struct nexthop *_Atomic nexthop_table[NH_MAX]; /* [r]; in memory of its own mapping, touched as used */
+
+/* => worker or control in a read section; never NULL for an index that the FIB gave */
+static inline struct nexthop *
+nexthop_get(uint32_t index)
+{
+	return atomic_load_explicit(&nexthop_table[index], memory_order_acquire);
+}
+
+/* => worker; resolves a multipath next hop by flow hash; returns the index of the member */
+static inline uint32_t
+nexthop_select(const struct nexthop *nh, uint32_t hash)
+{
+	return nh->nh_mp.mp_nh[hash & (nh->nh_mp.mp_n - 1u)];
+}
+
+/* => control; an index with a reference; the object is copied and published; NH_NOROUTE_INDEX when the table is full */
+uint32_t nexthop_alloc(const struct nexthop *);
+/* => control; replaces the object behind the index; the old one is freed after a grace period; 0 or -ENOMEM */
+int nexthop_replace(uint32_t index, const struct nexthop *);
+void nexthop_ref(uint32_t index);
+/* => control; the last reference unpublishes after a grace period (the FIB must not name it any more) */
+void nexthop_release(uint32_t index);
+/* => control; true if any worker used the next hop since the last call (per-worker marks, cleared) */
+bool nexthop_used(uint32_t index);
+/* => worker */
+void nexthop_mark(struct worker *, uint32_t index);
+
+/* The FIB, workers' side.  One per family, longest match.  A word per entry; see fib.c. */
+uint32_t fib_lookup4(uint32_t dst_network_order);
+void fib_lookup4_vec(const uint32_t *dst_network_order, uint32_t *nh, unsigned n);
+uint32_t fib_lookup6(const struct in6_addr *);
+void fib_lookup6_vec(const struct in6_addr *const *, uint32_t *nh, unsigned n);
+
+/* => control; the FIB alone (neighbours' host routes: not routes of the table).  0, -ENOMEM, -ENOENT */
+int fib_insert(int family, const union in_any *, unsigned plen, uint32_t nh);
+int fib_remove(int family, const union in_any *, unsigned plen);
+
+/* Routing table. */
+#define RTF_UP	      0x1
+#define RTF_GATEWAY   0x2
+#define RTF_HOST      0x4
+#define RTF_REJECT    0x8
+#define RTF_DYNAMIC   0x10
+#define RTF_MODIFIED  0x20
+#define RTF_DONE      0x40
+#define RTF_CONNECTED 0x100
+#define RTF_LLDATA    0x400 /* L */
+#define RTF_STATIC    0x800
+#define RTF_BLACKHOLE 0x1000
+#define RTF_PROTO2    0x4000
+#define RTF_PROTO1    0x8000
+#define RTF_LOCAL     0x40000
+#define RTF_BROADCAST 0x80000
+
+struct rt_path { /* one next hop of a route */
+	bool has_gw;
+	union in_any gw;
+	uint16_t gw_ifindex;   /* the gateway's or the route's interface; 0: found by the gateway */
+	uint16_t weight;       /* 1.. */
+};
+
+struct rt_spec {
+	uint8_t family;
+	uint8_t plen;
+	uint32_t flags; /* RTF_* asked for */
+	union in_any dst;
+	uint16_t dst_zone; /* interface index for link-local destinations (fe80::%IF/64), else 0 */
+	struct rt_path *paths;
+	unsigned npaths;
+	union in_any ifa; /* -ifa */
+	bool has_ifa;
+	uint32_t mtu; /* 0: the interface's */
+};
+
+/*
+ * => control; 0, -EEXIST, -ESRCH (not in table), -ENETUNREACH (gateway not reachable), -ENOMEM, -EINVAL.
+ * rt_add and friends update the FIB and tell the monitors.
+ */
+int rt_add(const struct rt_spec *);
+int rt_change(const struct rt_spec *);
+int rt_delete(const struct rt_spec *);
+
+/* => control; called by if_addr_ctl.c when an address becomes usable or goes: connected and local routes */
+int rt_ifaddr_add(struct ifaddr *);
+void rt_ifaddr_delete(struct ifaddr *);
+/* => control; the interface went down, up, or is being destroyed: its routes leave or enter the FIB */
+void rt_ifnet_down(struct ifnet *);
+void rt_ifnet_up(struct ifnet *);
+void rt_ifnet_detach(struct ifnet *);
+
+/* => control; what a packet to dst would use: interface, next hop address; 0, -EHOSTUNREACH, -ENETUNREACH */
+struct rt_result {
+	struct ifnet *ifp;
+	union in_any gateway;
+	bool has_gw;
+	uint32_t flags;
+	uint32_t nh;
+	uint32_t mtu;
+	union in_any dst;
+	uint8_t plen;
+};
+int rt_lookup(int family, const union in_any *dst, uint16_t zone, struct rt_result *);
+
+/*
+ * Neighbours, from ether/neigh_ctl.c, as routing sees them: a neighbour owns one next hop index (UNRESOLVED until its
+ * link address is known, then FORWARD).  neigh_get makes the neighbour if there is none.
+ * => control; nexthop index with a reference, or NH_NOROUTE_INDEX
+ */
+uint32_t neigh_get_nexthop(struct ifnet *, int family, const union in_any *);
+
+int route_init(void);
+void route_fini(void);
+
+#endif
