@@ -79,22 +79,43 @@ uint32_t nexthop_alloc(const struct nexthop *);
 /* => control; replaces the object behind the index; the old one is freed after a grace period; 0 or -ENOMEM */
 int nexthop_replace(uint32_t index, const struct nexthop *);
 void nexthop_ref(uint32_t index);
-/* => control; the last reference unpublishes after a grace period (the FIB must not name it any more) */
+/*
+ * => control; the last reference unpublishes after a grace period (the FIB must not name it any more); until the index
+ * is used again, late packets that name it find a blackhole
+ */
 void nexthop_release(uint32_t index);
 /* => control; true if any worker used the next hop since the last call (per-worker marks, cleared) */
 bool nexthop_used(uint32_t index);
-/* => worker */
-void nexthop_mark(struct worker *, uint32_t index);
+extern _Atomic uint8_t *nexthop_marks[MP_MAXTHREADS]; /* [a] one octet per next hop, set by the thread, cleared by control */
 
-/* The FIB, workers' side.  One per family, longest match.  A word per entry; see fib.c. */
-uint32_t fib_lookup4(uint32_t dst_network_order);
+/* => worker (or control for its own); the next hop carried a packet */
+static inline void
+nexthop_mark(struct worker *w, uint32_t index)
+{
+	_Atomic uint8_t *mark = &nexthop_marks[w->id][index];
+
+	if (atomic_load_explicit(mark, memory_order_relaxed) == 0)
+		atomic_store_explicit(mark, 1, memory_order_relaxed);
+}
+
+/*
+ * The FIB, workers' side: longest match, one per family (route/fib.h has the inline look-ups).
+ * => worker or control; next hop index, NH_NOROUTE_INDEX where there is no route.
+ *	fib_lookup4(dst in network order), fib_lookup6(const struct in6_addr *)
+ * => the same for n destinations: several look-ups are in flight at a time
+ */
 void fib_lookup4_vec(const uint32_t *dst_network_order, uint32_t *nh, unsigned n);
-uint32_t fib_lookup6(const struct in6_addr *);
 void fib_lookup6_vec(const struct in6_addr *const *, uint32_t *nh, unsigned n);
 
-/* => control; the FIB alone (neighbours' host routes: not routes of the table).  0, -ENOMEM, -ENOENT */
+/*
+ * Neighbours' entries in the FIB, which are not routes of the table: control-only host entries.  They yield to a route
+ * of the same prefix, and serve only while the longest match of the table is a route of the next hop's own interface
+ * without gateway.  Several interfaces may each have one for the same address: nh tells them apart.
+ * => control; the entry does not hold a reference: remove it before nexthop_release.  0, -EEXIST, -ENOMEM, -EINVAL
+ */
 int fib_insert(int family, const union in_any *, unsigned plen, uint32_t nh);
-int fib_remove(int family, const union in_any *, unsigned plen);
+/* => control; 0 or -ENOENT */
+int fib_remove(int family, const union in_any *, unsigned plen, uint32_t nh);
 
 /* Routing table. */
 #define RTF_UP	      0x1
@@ -108,8 +129,10 @@ int fib_remove(int family, const union in_any *, unsigned plen);
 #define RTF_LLDATA    0x400 /* L */
 #define RTF_STATIC    0x800
 #define RTF_BLACKHOLE 0x1000
+#define RTF_CLONED    0x2000 /* in messages about neighbours */
 #define RTF_PROTO2    0x4000
 #define RTF_PROTO1    0x8000
+#define RTF_ANNOUNCE  0x20000
 #define RTF_LOCAL     0x40000
 #define RTF_BROADCAST 0x80000
 
@@ -123,11 +146,12 @@ struct rt_path { /* one next hop of a route */
 struct rt_spec {
 	uint8_t family;
 	uint8_t plen;
-	uint32_t flags; /* RTF_* asked for */
+	uint32_t flags;	     /* RTF_* asked for: STATIC, REJECT, BLACKHOLE, CONNECTED, PROTO1, PROTO2, ANNOUNCE */
+	uint32_t flags_mask; /* rt_change: which of them to change */
 	union in_any dst;
 	uint16_t dst_zone; /* interface index for link-local destinations (fe80::%IF/64), else 0 */
 	struct rt_path *paths;
-	unsigned npaths;
+	unsigned npaths; /* rt_change: 0 keeps the paths; rt_delete: 0 is any */
 	union in_any ifa; /* -ifa */
 	bool has_ifa;
 	uint32_t mtu; /* 0: the interface's */
@@ -163,13 +187,56 @@ struct rt_result {
 int rt_lookup(int family, const union in_any *dst, uint16_t zone, struct rt_result *);
 
 /*
+ * Messages, as NetBSD's routing socket has them: to monitors (route.monitor) and to listeners in the process.
+ */
+enum rtmsg_type {
+	RTMSG_ADD = 1,
+	RTMSG_DELETE = 2,
+	RTMSG_CHANGE = 3,
+	RTMSG_MISS = 7,
+	RTMSG_IFANNOUNCE = 0x10,
+	RTMSG_IFINFO = 0x14,
+	RTMSG_NEWADDR = 0x16,
+	RTMSG_DELADDR = 0x17,
+};
+
+struct rt_msg {
+	enum rtmsg_type type;
+	uint8_t family;
+	uint8_t plen;
+	uint32_t flags; /* RTF_*; RTF_DONE is added */
+	union in_any dst;
+	struct ifnet *ifp; /* or NULL */
+	bool has_gw;
+	union in_any gw;	/* gateway address, if has_gw */
+	const uint8_t *lladdr;	/* or the neighbour's link address, else link#N */
+	const struct ifaddr *ifa; /* or NULL: the address messages' address, a route's -ifa */
+	bool has_author;
+	union in_any author; /* who asked: RTM_MISS of a neighbour that does not answer */
+};
+
+/* => control; tells monitors and listeners */
+void rt_notify(const struct rt_msg *);
+/* => control; RTM_NEWADDR, RTM_DELADDR (sent by rt_ifaddr_add and rt_ifaddr_delete already), RTM_IFINFO */
+void rt_notify_ifaddr(struct ifaddr *, bool added);
+void rt_notify_ifinfo(struct ifnet *);
+/* => control; fn hears every message (neighbours leave when their connected route does).  0 or -ENOSPC */
+int rt_listen(void (*fn)(const struct rt_msg *));
+
+/* => control; emits "route add ..." lines of the static routes */
+void route_config_save(void (*line)(void *, const char *), void *arg);
+
+/*
  * Neighbours, from ether/neigh_ctl.c, as routing sees them: a neighbour owns one next hop index (UNRESOLVED until its
  * link address is known, then FORWARD).  neigh_get makes the neighbour if there is none.
  * => control; nexthop index with a reference, or NH_NOROUTE_INDEX
  */
 uint32_t neigh_get_nexthop(struct ifnet *, int family, const union in_any *);
 
+/* => control; 0 or -errno.  After mp_start. */
 int route_init(void);
 void route_fini(void);
+
+#include "route/fib.h"
 
 #endif
