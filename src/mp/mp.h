@@ -82,10 +82,11 @@ struct mp_deferred {
 
 /* One call on a worker on behalf of control; embed it. */
 struct mp_call {
-	void (*fn)(struct worker *, struct mp_call *);	 /* runs on the worker */
-	void (*done)(struct mp_call *);			 /* runs on control afterwards; may free; may be NULL */
-	struct mp_call *next;
-	uint16_t worker;
+	/* fn may be NULL when done alone is wanted */
+	void (*fn)(struct worker *, struct mp_call *); /* runs on the worker */
+	void (*done)(struct mp_call *);		       /* runs on control afterwards; may free; may be NULL */
+	struct mp_call *next;			       /* [c] */
+	uint16_t worker;			       /* [c] */
 };
 
 #define MP_WHEEL 4096
@@ -98,8 +99,11 @@ struct worker {
 	/* first lines: written by the owner only */
 	uint64_t counters[C_COUNT]; /* [w] read by control without synchronization (single words) */
 	uint64_t drops[DROP_COUNT]; /* [w] likewise */
+	uint64_t drops_nobuf;	    /* [w] allocations that found the pool empty: no packet came to be */
 	uint64_t now;		    /* [w] TSC, once per loop */
-	uint64_t now_ms;	    /* [w] ms since start, once per loop */
+	uint64_t now_ms;	    /* [w] ms of TSC time, when it last changed */
+	uint64_t next_ms;	    /* [w] TSC at which now_ms changes */
+	uint64_t tsc_ms;	    /* [I] TSC cycles a millisecond */
 	uint64_t cycles_busy;	    /* [w] TSC cycles spent in loops that found work */
 	uint64_t loops;		    /* [w] */
 	uint64_t sleeps;	    /* [w] */
@@ -116,6 +120,7 @@ struct worker {
 	void *proto[16];	 /* [w] per-worker state of protocols, by enum mp_proto_slot; set before start */
 
 	uint64_t wheel_tick;		  /* [w] */
+	uint32_t wheel_count;		  /* [w] timers set */
 	struct mp_timer *wheel[MP_WHEEL]; /* [w] */
 	uint64_t punt_tokens[PUNT_COUNT]; /* [w] token bucket: TSC of the emptied bucket */
 
@@ -124,8 +129,9 @@ struct worker {
 	int evfd;			      /* [I] wakes the thread */
 
 	_Alignas(MP_CACHELINE) _Atomic uint32_t asleep; /* [a] set by the owner, cleared by the owner */
-	_Alignas(MP_CACHELINE) struct mp_ring inbox;	/* packets handed to this thread: meta.stage says where they go on */
-	struct mp_ring calls;				/* struct mp_call from control */
+	_Alignas(
+	    MP_CACHELINE) struct mp_ring inbox; /* packets handed to this thread: meta.stage says where they go on */
+	struct mp_ring calls;			/* struct mp_call from control */
 };
 
 enum mp_proto_slot { MP_SLOT_IP, MP_SLOT_IP6, MP_SLOT_NEIGH, MP_SLOT_DEV };
@@ -143,9 +149,9 @@ mp_control(void)
 
 #ifdef SMPNET_DEBUG
 void mp_assert_failed(const char *what, const char *file, int line) __attribute__((noreturn));
-#define MP_ASSERT(e)	 ((e) ? (void)0 : mp_assert_failed(#e, __FILE__, __LINE__))
+#define MP_ASSERT(e) ((e) ? (void)0 : mp_assert_failed(#e, __FILE__, __LINE__))
 #else
-#define MP_ASSERT(e)	 ((void)sizeof(e))
+#define MP_ASSERT(e) ((void)sizeof(e))
 #endif
 #define ASSERT_CONTROL() MP_ASSERT(mp_self != NULL && mp_self->is_control)
 #define ASSERT_WORKER()	 MP_ASSERT(mp_self != NULL && !mp_self->is_control)
@@ -165,11 +171,26 @@ int mp_run(void);
 /* => control; joins the workers, runs what was deferred, frees the pools */
 void mp_stop(void);
 
+/*
+ * What the engine calls above itself: set by main before mp_run (the engine knows no protocol).
+ * resume: packets from the inbox; reinput: w->reinput is not empty; flush: w->ntxdirty is not 0.
+ */
+struct mp_hooks {
+	void (*resume)(struct worker *, struct rte_mbuf **, unsigned n);
+	void (*reinput)(struct worker *);
+	void (*flush)(struct worker *);
+};
+extern struct mp_hooks mp_hooks; /* [I] after mp_run */
+
 /* => control; runs fn after a grace period, from the event loop.  Never blocks; a batch shares a grace period. */
 void mp_defer(struct mp_deferred *, void (*fn)(struct mp_deferred *));
 /* => control; number of deferred frees that have not run */
 unsigned mp_deferred_pending(void);
-/* => control; runs call->fn on the worker, then call->done on control.  Never fails: waits in a list when the ring is full. */
+/* => control; helper jobs that have not come back; sources of a worker */
+unsigned mp_helper_pending(void);
+unsigned mp_source_count(const struct worker *);
+/* => control; runs call->fn on the worker, then call->done on control.  Never fails: waits in a list when the ring is
+ * full. */
 void mp_call(struct worker *, struct mp_call *);
 /* => control; adds or removes a source of the worker's; a removed one may be polled until a grace period has passed */
 int mp_source_add(struct worker *, struct mp_source *);
@@ -191,6 +212,9 @@ void mp_wake(struct worker *);
 void mp_timer_set(struct worker *, struct mp_timer *, uint32_t ms);
 void mp_timer_stop(struct worker *, struct mp_timer *);
 
+/* => any thread; milliseconds since start by the monotonic clock */
+uint64_t mp_now_ms(void);
+
 /* => control; the sum over all threads */
 uint64_t mp_counter_sum(enum mp_counter);
 uint64_t mp_drop_sum(enum mp_drop);
@@ -208,21 +232,22 @@ int mp_helper_run(void (*fn)(void *), void (*done)(void *), void *arg);
 
 /*
  * Buffers for a thread that is none of ours (a helper thread filling a device's receive ring from a worker's pool):
- * the owner hands n buffers over; fn then runs on a helper thread, where allocation from that pool takes from the grant;
- * what is left goes home.  => control.
+ * the owner hands n buffers over; fn then runs on a helper thread, where allocation from that pool takes from the
+ * grant; what is left goes home.  => control.
  */
 struct mp_grant_request {
 	struct worker *of;
 	unsigned n;
 };
-int mp_helper_run_granted(const struct mp_grant_request *, unsigned nreq, void (*fn)(void *), void (*done)(void *), void *arg);
+int mp_helper_run_granted(
+    const struct mp_grant_request *, unsigned nreq, void (*fn)(void *), void (*done)(void *), void *arg);
 
 /* Logging: levels, rate-limited, to standard error.  => any thread but a worker on its packet path */
 enum { MP_LOG_ERR, MP_LOG_WARNING, MP_LOG_INFO, MP_LOG_DEBUG };
 extern _Atomic int mp_log_level;
 void mp_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-#define COUNT(w, c)	 ((w)->counters[C_##c]++)
+#define COUNT(w, c)	   ((w)->counters[C_##c]++)
 #define COUNT_ADD(w, c, n) ((w)->counters[C_##c] += (n))
 
 #endif

@@ -18,8 +18,8 @@
 struct worker;
 
 struct mp_ring {
-	_Atomic(void *) *slots; /* [a] NULL: empty */
-	uint32_t mask;		/* [I] */
+	_Atomic(void *) *slots;		    /* [a] NULL: empty */
+	uint32_t mask;			    /* [I] */
 	_Alignas(64) _Atomic uint32_t tail; /* [a] producers */
 	_Alignas(64) _Atomic uint32_t head; /* [a] written by the consumer */
 };
@@ -48,8 +48,8 @@ mp_ring_put(struct mp_ring *r, void *const *objs, unsigned n)
 			k = n;
 		if (k == 0)
 			return 0;
-		if (atomic_compare_exchange_weak_explicit(&r->tail, &tail, tail + k, memory_order_relaxed,
-			memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(
+			&r->tail, &tail, tail + k, memory_order_relaxed, memory_order_relaxed))
 			break;
 	}
 	for (unsigned i = 0; i < k; i++)

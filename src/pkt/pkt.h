@@ -15,9 +15,9 @@ enum pkt_stage {
 	PKT_ETHER_INPUT,
 	PKT_IP_INPUT,
 	PKT_IP6_INPUT,
-	PKT_IP_OUTPUT,	/* an IPv4 packet of our own: look up, send */
+	PKT_IP_OUTPUT, /* an IPv4 packet of our own: look up, send */
 	PKT_IP6_OUTPUT,
-	PKT_NH_OUTPUT,	/* meta.nh is set: rewrite and send */
+	PKT_NH_OUTPUT,	 /* meta.nh is set: rewrite and send */
 	PKT_IF_TRANSMIT, /* a finished frame for meta.oif */
 	PKT_STAGE_COUNT
 };
@@ -35,21 +35,21 @@ enum pkt_stage {
  * l2off, l3off, l4off count from the start of the packet's data.
  */
 struct pktmeta {
-	uint16_t iif;	/* receiving interface's index, 0: none (ours) */
-	uint16_t oif;	/* sending interface's index */
-	uint32_t nh;	/* next hop index */
-	uint32_t hash;	/* flow hash, 0: not computed */
+	uint16_t iif;	    /* receiving interface's index, 0: none (ours) */
+	uint16_t oif;	    /* sending interface's index */
+	uint32_t nh;	    /* next hop index */
+	uint32_t hash;	    /* flow hash, 0: not computed */
 	uint16_t ethertype; /* host order */
 	uint8_t l3off;
 	uint8_t l4off;
 	uint8_t flags;
-	uint8_t depth;	/* tunnels opened or closed so far */
-	uint8_t stage;	/* enum pkt_stage */
-	uint8_t class;	/* enum mp_class */
+	uint8_t depth;		/* tunnels opened or closed so far */
+	uint8_t stage;		/* enum pkt_stage */
+	uint8_t class;		/* enum mp_class */
 	uint8_t iifgen, oifgen; /* generations of iif and oif, checked after a wait */
-	uint8_t proto;	/* transport protocol after extension headers */
+	uint8_t proto;		/* transport protocol after extension headers */
 	uint8_t spare;
-	uint32_t aux;	/* private to the stage or class */
+	uint32_t aux; /* private to the stage or class */
 };
 #define PKT_META_OFFSET offsetof(struct rte_mbuf, dynfield1)
 _Static_assert(sizeof(struct pktmeta) <= 28, "drivers need room for their dynamic fields");
@@ -89,10 +89,21 @@ void pktvec_drop(struct worker *, struct pktvec *, enum mp_drop);
 /* => packet-owning thread; frees a packet that reached its purpose (taken by a protocol of ours) */
 void pkt_consume(struct worker *, struct rte_mbuf *);
 
+/* => control, at start, once for each stage: where packets of an inbox or of the re-input vector go on.  check (may be
+ * NULL) tells whether the interfaces that the packets name still exist (index and generation). */
+void pkt_stage_register(enum pkt_stage, void (*fn)(struct worker *, struct pktvec *));
+void pkt_stage_check(bool (*check)(const struct pktmeta *));
+
+/* => control; a packet of our own (pkt_originate) goes on at stage on a worker, chosen by the flow hash: order is kept
+ */
+void pkt_ctl_send(struct rte_mbuf *, enum pkt_stage);
+
 /* => worker; goes on with packets from an inbox, by meta.stage; checks the generations of their interfaces */
 void pkt_resume(struct worker *, struct rte_mbuf **, unsigned n);
 /* => worker; queues a packet for another round through the stack (tunnels); depth is counted and bounded here */
 void pkt_reinput(struct worker *, struct rte_mbuf *, enum pkt_stage);
+/* => worker; runs w->reinput (the engine's hook) */
+void pkt_run_reinput(struct worker *);
 
 /* => any thread; makes len octets from off contiguous, or false (too short, or no room) */
 bool pkt_pullup(struct rte_mbuf *, uint32_t len);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the engine's own files share. */
+#ifndef SMPNET_MP_INTERNAL_H
+#define SMPNET_MP_INTERNAL_H
+
+#include "mp/mp.h"
+
+struct rte_rcu_qsbr;
+
+/* The set of a worker's sources: replaced as a whole. */
+struct mp_sourceset {
+	struct mp_deferred deferred; /* [c] */
+	unsigned n;		     /* [I] */
+	struct mp_source *src[];     /* [I] */
+};
+
+extern struct rte_rcu_qsbr *mp_qsbr; /* [I] */
+extern _Atomic bool mp_stopping;     /* [a] */
+extern struct event_base *mp_base;   /* [I] */
+
+/* pool.c */
+struct rte_mempool;
+/* => control; a pool of n buffers owned by the thread; 0 or -errno with the reason logged */
+int mp_pool_create(struct worker *, unsigned n, unsigned buffer_size);
+void mp_pool_destroy(struct worker *);
+void mp_grant_begin(struct mp_pool *, void **objs, unsigned n);
+void mp_grant_end(void);
+unsigned mp_pool_take(struct mp_pool *, void **objs, unsigned n);
+
+/* worker.c */
+void *mp_worker_main(void *);
+
+/* timer.c */
+unsigned mp_timer_run(struct worker *, uint64_t now_ms);
+int mp_timer_next(struct worker *);
+
+/* control side */
+int mp_grace_init(void);
+void mp_grace_fini(void);
+int mp_punt_init(void);
+void mp_punt_fini(void);
+bool mp_punt_drain(void);
+bool mp_punt_pending(void);
+int mp_helper_init(void);
+void mp_helper_fini(void);
+void mp_helper_drain(void);
+void mp_call_completed(struct mp_call *);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The worker's loop: poll, run, flush, report quiescence; back off, sleep, wake. */
+/*
+ * Synchronization: a worker reads what control publishes and writes its own lines.  It is online for quiescence while
+ * it runs and offline while it waits, so that control never waits for a sleeper.  Sleep: it sets asleep, a full fence,
+ * looks at every ring and source again, and only then waits; whoever gives it work stores the work, a full fence,
+ * and wakes it if asleep is set.
+ * Lifetime: from mp_run to mp_stop.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+#include <rte_rcu_qsbr.h>
+
+#include "mp/mp_internal.h"
+#include "pkt/pkt.h"
+
+#define IDLE_SPINS   64	 /* loops without work before the worker sleeps */
+#define SLOW_TICK_MS 2	 /* how long a source without a descriptor may wait */
+#define SPURIOUS_MAX 100 /* wake-ups in a row that brought no work, before the worker naps */
+
+_Thread_local struct worker *mp_self;
+struct mp_hooks mp_hooks;
+
+static unsigned
+worker_calls(struct worker *w)
+{
+	void *calls[16];
+	unsigned n = mp_ring_get(&w->calls, calls, 16);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct mp_call *call = calls[i];
+
+		if (call->fn != NULL)
+			call->fn(w, call);
+		mp_call_completed(call);
+	}
+	return n;
+}
+
+static unsigned
+worker_inbox(struct worker *w)
+{
+	void *m[PKT_VEC];
+	unsigned n = mp_ring_get(&w->inbox, m, PKT_VEC);
+
+	if (n > 0)
+		mp_hooks.resume(w, (struct rte_mbuf **)m, n);
+	return n;
+}
+
+/* One turn; returns how much work was found. */
+static unsigned
+worker_turn(struct worker *w)
+{
+	struct mp_sourceset *set = atomic_load_explicit(&w->sources, memory_order_acquire);
+	unsigned work = 0;
+	uint64_t ms;
+
+	w->now = rte_rdtsc();
+	for (unsigned i = 0; i < set->n; i++)
+		work += set->src[i]->poll(w, set->src[i]);
+	if (!mp_ring_empty(&w->inbox))
+		work += worker_inbox(w);
+	while (w->reinput->n > 0)
+		mp_hooks.reinput(w);
+	if (!mp_ring_empty(&w->calls))
+		work += worker_calls(w);
+	if (w->now >= w->next_ms) {
+		ms = w->now / w->tsc_ms;
+		w->now_ms = ms;
+		w->next_ms = (ms + 1) * w->tsc_ms;
+		work += mp_timer_run(w, ms);
+	}
+	if (w->ntxdirty > 0)
+		mp_hooks.flush(w);
+	return work;
+}
+
+/* Arms every source; true if one of them has work already, or if a ring has. */
+static bool
+worker_arm(struct worker *w, struct mp_sourceset *set, int *timeout)
+{
+	bool work = false;
+
+	*timeout = mp_timer_next(w);
+	for (unsigned i = 0; i < set->n; i++) {
+		struct mp_source *s = set->src[i];
+
+		if (s->fd < 0 && (*timeout < 0 || *timeout > SLOW_TICK_MS))
+			*timeout = SLOW_TICK_MS;
+		if (s->arm != NULL && s->arm(w, s))
+			work = true;
+	}
+	return work || !mp_ring_empty(&w->inbox) || !mp_ring_empty(&w->calls);
+}
+
+static void
+worker_sleep(struct worker *w, unsigned *spurious)
+{
+	struct mp_sourceset *set = atomic_load_explicit(&w->sources, memory_order_acquire);
+	struct epoll_event ev[8];
+	bool stay, bell;
+	int timeout, n;
+
+	atomic_store_explicit(&w->asleep, 1, memory_order_seq_cst);
+	rte_smp_mb();
+	stay = worker_arm(w, set, &timeout) || atomic_load_explicit(&mp_stopping, memory_order_acquire);
+	bell = false;
+	if (!stay) {
+		w->sleeps++;
+		if (*spurious > SPURIOUS_MAX) {
+			/* a descriptor says ready and brings nothing: a device that went away */
+			struct timespec nap = {.tv_nsec = SLOW_TICK_MS * 1000000};
+
+			rte_rcu_qsbr_thread_offline(mp_qsbr, w->id);
+			nanosleep(&nap, NULL);
+			rte_rcu_qsbr_thread_online(mp_qsbr, w->id);
+		}
+		rte_rcu_qsbr_thread_offline(mp_qsbr, w->id);
+		n = epoll_wait(w->epfd, ev, 8, timeout);
+		rte_rcu_qsbr_thread_online(mp_qsbr, w->id);
+		for (int i = 0; i < n; i++)
+			if (ev[i].data.ptr == w)
+				bell = true;
+		*spurious = n > 0 && !bell ? *spurious + 1 : 0;
+		set = atomic_load_explicit(&w->sources, memory_order_acquire);
+	}
+	/* 2: somebody rang, or is about to */
+	if (atomic_exchange_explicit(&w->asleep, 0, memory_order_acq_rel) == 2 || bell) {
+		uint64_t v;
+
+		if (read(w->evfd, &v, sizeof(v)) < 0)
+			v = 0; /* rung a moment from now: one wake-up too many */
+	}
+	for (unsigned i = 0; i < set->n; i++)
+		if (set->src[i]->disarm != NULL)
+			set->src[i]->disarm(w, set->src[i]);
+}
+
+static void
+worker_pin(struct worker *w)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "worker%u", w->id);
+	pthread_setname_np(pthread_self(), name);
+	if (w->cpu >= 0) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET(w->cpu, &set);
+		pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+	}
+}
+
+void *
+mp_worker_main(void *arg)
+{
+	struct worker *w = arg;
+	unsigned idle = 0, spurious = 0;
+
+	mp_self = w;
+	worker_pin(w);
+	rte_rcu_qsbr_thread_online(mp_qsbr, w->id);
+	while (!atomic_load_explicit(&mp_stopping, memory_order_acquire)) {
+		unsigned work = worker_turn(w);
+
+		w->loops++;
+		rte_rcu_qsbr_quiescent(mp_qsbr, w->id);
+		if (likely(work > 0)) {
+			w->cycles_busy += rte_rdtsc() - w->now;
+			idle = 0;
+			spurious = 0;
+			continue;
+		}
+		if (++idle < IDLE_SPINS) {
+			rte_pause();
+			continue;
+		}
+		worker_sleep(w, &spurious);
+		idle = IDLE_SPINS / 2;
+	}
+	rte_rcu_qsbr_thread_offline(mp_qsbr, w->id);
+	return NULL;
+}
+
+void
+mp_wake(struct worker *w)
+{
+	uint32_t one = 1;
+	uint64_t v = 1;
+
+	rte_smp_mb();
+	if (atomic_load_explicit(&w->asleep, memory_order_relaxed) != 1)
+		return;
+	if (!atomic_compare_exchange_strong_explicit(&w->asleep, &one, 2, memory_order_acq_rel, memory_order_relaxed))
+		return;
+	if (write(w->evfd, &v, sizeof(v)) < 0)
+		return; /* the counter is full: it is awake */
+}
+
+void
+mp_handoff(struct worker *self, struct worker *to, struct rte_mbuf **m, unsigned n)
+{
+	unsigned k = mp_ring_put(&to->inbox, (void *const *)m, n);
+
+	MP_ASSERT(self == mp_self);
+	if (k > 0)
+		mp_wake(to);
+	for (; k < n; k++)
+		pkt_drop(self, m[k], DROP_RING_FULL);
+}
