@@ -139,6 +139,7 @@ enum mp_proto_slot { MP_SLOT_IP, MP_SLOT_IP6, MP_SLOT_NEIGH, MP_SLOT_DEV };
 extern struct worker *mp_workers[MP_MAXTHREADS]; /* [I] after start; [mp_nworkers] is control's */
 extern unsigned mp_nworkers;			 /* [I] */
 extern uint64_t mp_tsc_hz;			 /* [I] */
+extern struct event_base *mp_base;		 /* [I] control's event loop, from mp_start on */
 extern _Thread_local struct worker *mp_self;	 /* the calling thread's, NULL on helper threads */
 
 static inline struct worker *

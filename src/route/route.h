@@ -79,6 +79,8 @@ uint32_t nexthop_alloc(const struct nexthop *);
 /* => control; replaces the object behind the index; the old one is freed after a grace period; 0 or -ENOMEM */
 int nexthop_replace(uint32_t index, const struct nexthop *);
 void nexthop_ref(uint32_t index);
+/* => control; references there are (a neighbour whose next hop has more than its own serves routes) */
+uint32_t nexthop_refs(uint32_t index);
 /*
  * => control; the last reference unpublishes after a grace period (the FIB must not name it any more); until the index
  * is used again, late packets that name it find a blackhole
