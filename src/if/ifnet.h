@@ -66,6 +66,10 @@ struct if_ops {
 	int (*set_promisc)(struct ifnet *, bool);
 	int (*set_allmulti)(struct ifnet *, bool);
 	int (*set_media)(struct ifnet *, const char *media); /* "none", "auto" */
+	/* => control; the segment's file of a shmif, NULL: leave it; 0 or -errno with err filled */
+	int (*set_linkstr)(struct ifnet *, const char *, char *err, size_t errlen);
+	/* => control; receive and transmit queues from now on; 0 or -errno */
+	int (*set_queues)(struct ifnet *, unsigned);
 	/* => control; adds type-specific members to if.list's object and type-specific lines' data */
 	void (*status)(struct ifnet *, void *json_object);
 	/* => control; appends the command lines that recreate the interface (config.save), without addresses */
@@ -87,10 +91,12 @@ struct ifnet {
 	void *if_softc;			/* [I] the type's own */
 	struct if_stats *if_stats;	/* [w] MP_MAXTHREADS of them */
 	void *_Atomic if_proto[8];	/* [r] per-interface state of protocols for workers, by enum if_proto_slot */
+	_Atomic uint16_t if_txworker;	/* [a] the worker that control hands its own frames to */
 	/* control's */
 	char if_xname[IFNAMSIZ_SMP];	   /* [I] */
 	uint32_t if_metric;		   /* [c] */
 	uint32_t if_promisc_refs;	   /* [c] */
+	bool if_user_promisc;		   /* [c] one of them is the administrator's */
 	uint32_t if_allmulti_refs;	   /* [c] */
 	struct if_stats if_zero;	   /* [c] subtracted when displayed (ifconfig -z) */
 	TAILQ_HEAD(, ifaddr) if_addrs;	   /* [c] in order of addition */
@@ -99,6 +105,21 @@ struct ifnet {
 	void (*if_detached)(struct ifnet *); /* [c] runs on control when no thread can hold the interface any more */
 };
 
+/*
+ * A worker's transmit buffer of one interface.  Control makes it before the interface is published and never frees it:
+ * the next interface with the index uses it again.  It is empty whenever its worker reports quiescence.
+ */
+struct mp_txbuf {
+	struct ifnet *ifp; /* [w] valid while dirty */
+	uint16_t n;	   /* [w] */
+	bool dirty;	   /* [w] in the worker's txdirty list */
+	struct rte_mbuf *m[PKT_VEC]; /* [w] */
+};
+
+/*
+ * What an owner of if_proto[IF_SLOT_x] publishes there it frees itself: after the last ip_ifaddr_changed() and
+ * ip6_ifaddr_changed() of an interface, called with if_dead set and no addresses left, the slot must be NULL.
+ */
 enum if_proto_slot { IF_SLOT_IP, IF_SLOT_IP6, IF_SLOT_BRIDGE };
 
 TAILQ_HEAD(ifnet_head, ifnet);
@@ -122,9 +143,18 @@ if_stats_of(struct ifnet *ifp, struct worker *w)
  * if_attach publishes it and tells the protocols; 0, -EEXIST, -ENOSPC. */
 struct ifnet *if_alloc(const char *xname, enum if_type type);
 int if_attach(struct ifnet *);
+void if_free(struct ifnet *); /* => control; undoes if_alloc of an interface that was not attached */
 /* => control; destruction in the numbered order above its definition; detached runs at the end */
 void if_detach(struct ifnet *, void (*detached)(struct ifnet *));
 struct ifnet *ifnet_by_name(const char *xname);
+/* => control, at start and at the end (after the workers have stopped); 0 or -errno.  ifnet_init makes lo0. */
+int ifnet_init(void);
+void ifnet_fini(void);
+/* => control; makes lo0 with its addresses; 0 or -errno */
+int if_lo_create(void);
+/* => control; "ifconfig NAME create" and "ifconfig NAME destroy"; 0 or -errno with err filled */
+int if_create(const char *xname, char *err, size_t errlen);
+int if_destroy(struct ifnet *, char *err, size_t errlen);
 int if_set_flags(struct ifnet *, uint32_t set, uint32_t clear); /* => control; UP runs ops->up and tells the protocols */
 void if_link_state_change(struct ifnet *, enum if_linkstate);   /* => control */
 int if_set_lladdr(struct ifnet *, const uint8_t lladdr[6]);
@@ -163,6 +193,7 @@ extern const struct if_kind if_kinds[]; /* ends with prefix NULL */
 #define IFA_TEMPORARY  0x40
 #define IFA_LINKLOCAL  0x80 /* made by ourselves (auto_linklocal): not configuration */
 #define IFA_INTERNAL   0x100 /* not configuration: lo0's own */
+#define IFA_NOTREADY   (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)
 
 union in_any {
 	struct in_addr in4;
@@ -180,11 +211,19 @@ struct ifaddr { /* [c] all */
 	union in_any ifa_addr; /* link-local IPv6 without an embedded zone: the zone is the interface */
 	union in_any ifa_dst;
 	union in_any ifa_brd;
-	uint64_t ifa_preferred, ifa_valid; /* ms of mp time when the lifetime ends; UINT64_MAX: infinite */
+	uint64_t ifa_preferred, ifa_valid; /* if_now_ms() when the lifetime ends; UINT64_MAX or 0 in a spec: infinite */
 	void *ifa_dad;			   /* DAD's state, neigh's */
+	void *ifa_rt;			   /* the routes of the address, route's */
+	struct event *ifa_timer;	   /* the next end of a lifetime, NULL: none */
+	bool ifa_user_deprecated;	   /* deprecated by the administrator, not by time */
 };
 
-/* => control; 0 or -errno (EEXIST, EADDRNOTAVAIL, EINVAL...) */
+/* => any thread; milliseconds of CLOCK_MONOTONIC */
+uint64_t if_now_ms(void);
+/*
+ * => control; an address that is there already (same family and address) is replaced, keeping its place.
+ * 0 or -errno: EINVAL, EADDRNOTAVAIL (multicast, unspecified, ...), EEXIST (another interface has it), ENOMEM
+ */
 int if_addr_add(struct ifnet *, const struct ifaddr *spec);
 int if_addr_delete(struct ifnet *, int family, const union in_any *);
 void if_addr_delete_all(struct ifnet *, int family); /* AF_UNSPEC: all */
@@ -193,7 +232,15 @@ struct ifaddr *if_addr_find(struct ifnet *, int family, const union in_any *, bo
 /* => control; source address for a destination through ifp (RFC 6724's main rules) or NULL */
 struct ifaddr *if_addr_select(struct ifnet *, int family, const union in_any *dst);
 
-/* => control, from DAD: the address is free (or DAD was off), or taken by lladdr */
+/* => control, from DAD: the address is free (or DAD was off), or another host has it */
 void if_addr_dad_done(struct ifaddr *, bool duplicated);
+/* => control; the interface went up or down, its link did, its link address changed: the addresses follow */
+void if_addr_ifnet_up(struct ifnet *);
+void if_addr_ifnet_down(struct ifnet *);
+void if_addr_link(struct ifnet *, enum if_linkstate);
+void if_addr_lladdr(struct ifnet *);
+
+/* => control; the command lines that recreate all interfaces and their addresses (config.save) */
+void if_config_save(void (*line)(void *, const char *), void *arg);
 
 #endif

@@ -167,7 +167,12 @@ int rt_add(const struct rt_spec *);
 int rt_change(const struct rt_spec *);
 int rt_delete(const struct rt_spec *);
 
-/* => control; called by if_addr_ctl.c when an address becomes usable or goes: connected and local routes */
+/*
+ * => control; called by if_addr_ctl.c when an address is added, again whenever its IFA_TENTATIVE or IFA_DUPLICATED
+ * changes, and when it goes.  rt_ifaddr_add makes the table agree with the address (idempotent): the connected route is
+ * there from the start (static routes may need it while DAD runs), the local (and broadcast) route only while the
+ * address is neither IFA_TENTATIVE nor IFA_DUPLICATED.  ifa_rt is free for its use.
+ */
 int rt_ifaddr_add(struct ifaddr *);
 void rt_ifaddr_delete(struct ifaddr *);
 /* => control; the interface went down, up, or is being destroyed: its routes leave or enter the FIB */
