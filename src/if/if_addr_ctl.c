@@ -11,8 +11,6 @@
 #include "ctl/ctl.h"
 #include "ether/neigh.h"
 #include "if/if_var.h"
-#include "ip/ip.h"
-#include "ip6/ip6.h"
 #include "route/route.h"
 
 #include <arpa/inet.h>
@@ -20,7 +18,6 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 _Atomic int if_auto_linklocal = 1; /* [a] */
 
@@ -28,15 +25,6 @@ const struct sysctl_setting if_settings[] = {
     {"net.inet6.ip6.auto_linklocal", &if_auto_linklocal, 0, 1, 1, false, NULL},
     {NULL},
 };
-
-uint64_t
-if_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void
 ifa_changed(struct ifaddr *ifa)
@@ -107,7 +95,7 @@ ifa_lifetime_expired(evutil_socket_t fd, short what, void *arg)
 bool
 if_addr_lifetime(struct ifaddr *ifa)
 {
-	uint64_t now = if_now_ms(), next = UINT64_MAX;
+	uint64_t now = mp_now_ms(), next = UINT64_MAX;
 	uint32_t flags = ifa->ifa_flags & ~(uint32_t)IFA_DEPRECATED;
 
 	ASSERT_CONTROL();
@@ -131,7 +119,7 @@ if_addr_lifetime(struct ifaddr *ifa)
 		return true;
 	}
 	if (ifa->ifa_timer == NULL)
-		ifa->ifa_timer = evtimer_new(ctl_base, ifa_lifetime_expired, ifa);
+		ifa->ifa_timer = evtimer_new(mp_base, ifa_lifetime_expired, ifa);
 	if (ifa->ifa_timer != NULL) {
 		uint64_t ms = next - now;
 		struct timeval tv;
@@ -229,9 +217,9 @@ ifa_replace(struct ifaddr *ifa, const struct ifaddr *want)
 {
 	const uint32_t settable = IFA_ANYCAST | IFA_AUTOCONF | IFA_TEMPORARY;
 	bool moved = ifa->ifa_plen != want->ifa_plen || ifa->ifa_has_dst != want->ifa_has_dst ||
-	    ifa->ifa_has_brd != want->ifa_has_brd ||
-	    (want->ifa_has_dst && !in_any_equal(ifa->ifa_family, &ifa->ifa_dst, &want->ifa_dst)) ||
-	    (want->ifa_has_brd && ifa->ifa_brd.in4.s_addr != want->ifa_brd.in4.s_addr);
+		     ifa->ifa_has_brd != want->ifa_has_brd ||
+		     (want->ifa_has_dst && !in_any_equal(ifa->ifa_family, &ifa->ifa_dst, &want->ifa_dst)) ||
+		     (want->ifa_has_brd && ifa->ifa_brd.in4.s_addr != want->ifa_brd.in4.s_addr);
 
 	if (moved)
 		rt_ifaddr_delete(ifa);
@@ -255,7 +243,7 @@ int
 if_addr_add(struct ifnet *ifp, const struct ifaddr *spec)
 {
 	struct ifaddr want = *spec, *ifa;
-	uint64_t now = if_now_ms();
+	uint64_t now = mp_now_ms();
 	int error;
 
 	ASSERT_CONTROL();

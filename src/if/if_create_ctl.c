@@ -48,7 +48,8 @@ if_create(const char *xname, char *err, size_t errlen)
 	}
 	kind = if_kind_of(xname);
 	if (kind == NULL || !unit_is_valid(xname + len)) {
-		snprintf(err, errlen, "%s: %s", xname, kind == NULL ? "no such kind of interface" : "a unit number is missing");
+		snprintf(err, errlen, "%s: %s", xname,
+		    kind == NULL ? "no such kind of interface" : "a unit number is missing");
 		return -EINVAL;
 	}
 	if (ifnet_by_name(xname) != NULL) {

@@ -10,8 +10,6 @@
 #include "if/ifnet.h"
 #include "ether/neigh.h"
 #include "if/if_var.h"
-#include "ip/ip.h"
-#include "ip6/ip6.h"
 #include "route/route.h"
 
 #include <errno.h>
@@ -21,8 +19,8 @@
 
 struct ifnet_head ifnet_list = TAILQ_HEAD_INITIALIZER(ifnet_list);
 
-static uint8_t ifnet_gen[MP_MAXIF];   /* [c] generation of the index's present or last holder */
-static bool ifnet_inuse[MP_MAXIF];    /* [c] from if_alloc until the holder is freed */
+static uint8_t ifnet_gen[MP_MAXIF]; /* [c] generation of the index's present or last holder */
+static bool ifnet_inuse[MP_MAXIF];  /* [c] from if_alloc until the holder is freed */
 
 /*
  * => control, before an interface with the index is published: every worker has a transmit buffer for it
@@ -36,8 +34,8 @@ if_txbuf_make(uint16_t index)
 
 		if (w->txbuf[index] != NULL)
 			continue;
-		w->txbuf[index] = aligned_alloc(MP_CACHELINE,
-		    (sizeof(struct mp_txbuf) + MP_CACHELINE - 1) / MP_CACHELINE * MP_CACHELINE);
+		w->txbuf[index] = aligned_alloc(
+		    MP_CACHELINE, (sizeof(struct mp_txbuf) + MP_CACHELINE - 1) / MP_CACHELINE * MP_CACHELINE);
 		if (w->txbuf[index] == NULL)
 			return -ENOMEM;
 		memset(w->txbuf[index], 0, sizeof(struct mp_txbuf));
@@ -143,9 +141,9 @@ void
 if_detach(struct ifnet *ifp, void (*detached)(struct ifnet *))
 {
 	ASSERT_CONTROL();
-	(void)if_set_flags(ifp, 0, IFF_SMP_UP);			  /* 1 */
-	if_addr_delete_all(ifp, AF_UNSPEC);			  /* 2 */
-	neigh_ifnet_detach(ifp);				  /* 3 */
+	(void)if_set_flags(ifp, 0, IFF_SMP_UP); /* 1 */
+	if_addr_delete_all(ifp, AF_UNSPEC);	/* 2 */
+	neigh_ifnet_detach(ifp);		/* 3 */
 	rt_ifnet_detach(ifp);
 	atomic_store_explicit(&ifp->if_dead, true, memory_order_release); /* 4 */
 	atomic_store_explicit(&ifnet_table[ifp->if_index], NULL, memory_order_release);
@@ -153,7 +151,7 @@ if_detach(struct ifnet *ifp, void (*detached)(struct ifnet *))
 	ip_ifaddr_changed(ifp);
 	ip6_ifaddr_changed(ifp);
 	ifp->if_detached = detached;
-	mp_defer(&ifp->if_deferred, if_detach_finish);		  /* 5, 6 */
+	mp_defer(&ifp->if_deferred, if_detach_finish); /* 5, 6 */
 }
 
 /*
@@ -267,6 +265,7 @@ if_set_lladdr(struct ifnet *ifp, const uint8_t lladdr[6])
 			return error;
 	}
 	atomic_store_explicit(&ifp->if_lladdr, lladdr_word(lladdr), memory_order_relaxed);
+	neigh_ifnet_changed(ifp);
 	if_addr_lladdr(ifp);
 	return 0;
 }
@@ -289,6 +288,7 @@ if_set_mtu(struct ifnet *ifp, uint32_t mtu)
 			return error;
 	}
 	atomic_store_explicit(&ifp->if_mtu, mtu, memory_order_relaxed);
+	neigh_ifnet_changed(ifp);
 	ip_ifaddr_changed(ifp);
 	ip6_ifaddr_changed(ifp);
 	return 0;
@@ -363,13 +363,28 @@ if_ctl_transmit(struct ifnet *ifp, struct rte_mbuf *m)
 	mp_handoff(mp_control(), mp_workers[ifp->if_txworker], &m, 1);
 }
 
+/* Do the interfaces that a packet names still exist? */
+static bool
+if_meta_check(const struct pktmeta *meta)
+{
+	struct ifnet *ifp;
+
+	if (meta->iif != 0 && ((ifp = ifnet_get(meta->iif)) == NULL || ifp->if_gen != meta->iifgen))
+		return false;
+	if (meta->stage == PKT_IF_TRANSMIT && ((ifp = ifnet_get(meta->oif)) == NULL || ifp->if_gen != meta->oifgen))
+		return false;
+	return true;
+}
+
 /*
- * => control, at start; 0 or -errno
+ * => control, at start, before mp_run; 0 or -errno
  */
 int
 ifnet_init(void)
 {
 	ASSERT_CONTROL();
+	pkt_stage_register(PKT_IF_TRANSMIT, if_transmit);
+	pkt_stage_check(if_meta_check);
 	for (unsigned i = 0; i < mp_nworkers; i++) {
 		struct worker *w = mp_workers[i];
 

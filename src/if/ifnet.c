@@ -180,7 +180,8 @@ if_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 		if_capture(w, v->m, n);
 	if (__builtin_expect(!(atomic_load_explicit(&ifp->if_flags, memory_order_relaxed) & IFF_SMP_UP), 0)) {
 		st->idrops += n;
-		pktvec_drop(w, v, atomic_load_explicit(&ifp->if_dead, memory_order_relaxed) ? DROP_IF_GONE : DROP_IF_DOWN);
+		pktvec_drop(
+		    w, v, atomic_load_explicit(&ifp->if_dead, memory_order_relaxed) ? DROP_IF_GONE : DROP_IF_DOWN);
 		return;
 	}
 	ether_input(w, ifp, v);

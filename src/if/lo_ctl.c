@@ -80,8 +80,7 @@ if_lo_create(void)
 	ifp = ifnet_by_name("lo0");
 	error = if_set_flags(ifp, IFF_SMP_UP, 0);
 	for (unsigned i = 0; i < 3 && error == 0; i++) {
-		struct ifaddr spec = {
-		    .ifa_family = own[i].family, .ifa_plen = own[i].plen, .ifa_flags = IFA_INTERNAL};
+		struct ifaddr spec = {.ifa_family = own[i].family, .ifa_plen = own[i].plen, .ifa_flags = IFA_INTERNAL};
 
 		inet_pton(own[i].family, own[i].addr, &spec.ifa_addr);
 		error = if_addr_add(ifp, &spec);
