@@ -24,8 +24,8 @@ struct ctl_param {
 struct ctl_method {
 	const char *name; /* "if.create" */
 	/*
-	 * => control; params is an object checked against the list.  Returns 0 with *result (a new reference, NULL: null),
-	 * CTL_ASYNC, or -errno after ctl_error() said why (without ctl_error, strerror is the message).
+	 * => control; params is an object checked against the list.  Returns 0 with *result (a new reference, NULL:
+	 * null), CTL_ASYNC, or -errno after ctl_error() said why (without ctl_error, strerror is the message).
 	 */
 	int (*fn)(struct ctl_req *, json_t *params, json_t **result);
 	const struct ctl_param *params; /* ends with name NULL; unknown parameters are refused */
@@ -49,7 +49,8 @@ void ctl_fail(struct ctl_req *, int err, const char *fmt, ...) __attribute__((fo
  */
 struct ctl_stream *ctl_stream_open(struct ctl_req *, void (*closed)(void *), void *arg);
 json_t *ctl_stream_result(struct ctl_stream *);
-/* One event (reference is taken).  False if the client is too slow: the event is dropped and counted in the next one. */
+/* One event (reference is taken).  False if the client is too slow: the event is dropped and counted in the next one.
+ */
 bool ctl_stream_send(struct ctl_stream *, json_t *event);
 void ctl_stream_end(struct ctl_stream *, json_t *last /* may be NULL */);
 
@@ -68,8 +69,8 @@ extern struct event_base *ctl_base;
  * Settings: one table per module, ending with name NULL, listed in sysctl_ctl.c.
  */
 struct sysctl_setting {
-	const char *name;	      /* "net.inet.ip.forwarding" */
-	_Atomic int *value;	      /* read by workers */
+	const char *name;   /* "net.inet.ip.forwarding" */
+	_Atomic int *value; /* read by workers */
 	int min, max, initial;
 	bool readonly;
 	int (*changed)(int old, int new); /* may be NULL; 0 or -errno (then nothing changes) */

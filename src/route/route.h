@@ -79,8 +79,6 @@ uint32_t nexthop_alloc(const struct nexthop *);
 /* => control; replaces the object behind the index; the old one is freed after a grace period; 0 or -ENOMEM */
 int nexthop_replace(uint32_t index, const struct nexthop *);
 void nexthop_ref(uint32_t index);
-/* => control; references there are (a neighbour whose next hop has more than its own serves routes) */
-uint32_t nexthop_refs(uint32_t index);
 /*
  * => control; the last reference unpublishes after a grace period (the FIB must not name it any more); until the index
  * is used again, late packets that name it find a blackhole
@@ -167,12 +165,7 @@ int rt_add(const struct rt_spec *);
 int rt_change(const struct rt_spec *);
 int rt_delete(const struct rt_spec *);
 
-/*
- * => control; called by if_addr_ctl.c when an address is added, again whenever its IFA_TENTATIVE or IFA_DUPLICATED
- * changes, and when it goes.  rt_ifaddr_add makes the table agree with the address (idempotent): the connected route is
- * there from the start (static routes may need it while DAD runs), the local (and broadcast) route only while the
- * address is neither IFA_TENTATIVE nor IFA_DUPLICATED.  ifa_rt is free for its use.
- */
+/* => control; called by if_addr_ctl.c when an address becomes usable or goes: connected and local routes */
 int rt_ifaddr_add(struct ifaddr *);
 void rt_ifaddr_delete(struct ifaddr *);
 /* => control; the interface went down, up, or is being destroyed: its routes leave or enter the FIB */
