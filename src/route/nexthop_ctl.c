@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Next hops: allocation, replacement, release.  Synchronization and Lifetime: see nexthop.c.
+ *
+ * Release of the last reference, in order:
+ *	1. the FIB and the multipath groups name the index no more (the caller's part);
+ *	2. a grace period: no worker is between look-up and nexthop_get with this index;
+ *	3. the index names a blackhole: packets that waited in a ring are dropped;
+ *	4. a grace period: no worker holds the object;
+ *	5. the object is freed, the index joins the end of the free list (first in, first out: it rests long).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "route/route.h"
+#include "route/route_var.h"
+
+struct nh_object {
+	struct nexthop nh;
+	uint32_t index;	  /* [I] */
+	uint32_t slots[]; /* [I] of NH_MULTIPATH */
+};
+
+static uint32_t nh_refs[NH_MAX]; /* [c] */
+static uint32_t nh_next[NH_MAX]; /* [c] free list, 0 ends it */
+static uint32_t nh_free_first, nh_free_last;
+static uint32_t nh_fresh = NH_FIRST_DYNAMIC;
+static uint32_t nh_inuse;
+
+static struct nexthop nh_fixed[NH_FIRST_DYNAMIC] = {
+    [NH_NOROUTE_INDEX] = {.nh_type = NH_NOROUTE},
+    [NH_BLACKHOLE_INDEX] = {.nh_type = NH_BLACKHOLE},
+    [NH_REJECT_INDEX] = {.nh_type = NH_REJECT},
+    [NH_LOCAL4_INDEX] = {.nh_type = NH_LOCAL, .nh_family = AF_INET},
+    [NH_LOCAL6_INDEX] = {.nh_type = NH_LOCAL, .nh_family = AF_INET6},
+};
+
+/* => control; 0 or -ENOMEM */
+int
+nexthop_init(void)
+{
+	ASSERT_CONTROL();
+	for (uint32_t i = 0; i < NH_FIRST_DYNAMIC; i++)
+		atomic_store_explicit(&nexthop_table[i], &nh_fixed[i], memory_order_release);
+	for (unsigned i = 0; i <= mp_nworkers; i++) {
+		void *p =
+		    mmap(NULL, NH_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		if (p == MAP_FAILED) {
+			nexthop_fini();
+			return -ENOMEM;
+		}
+		nexthop_marks[i] = p;
+	}
+	return 0;
+}
+
+/* => control; no worker runs any more and what was deferred has run */
+void
+nexthop_fini(void)
+{
+	for (uint32_t i = NH_FIRST_DYNAMIC; i < nh_fresh; i++) {
+		struct nexthop *nh = atomic_load_explicit(&nexthop_table[i], memory_order_relaxed);
+
+		if (nh != NULL && nh != &nh_fixed[NH_BLACKHOLE_INDEX])
+			free(nh);
+		atomic_store_explicit(&nexthop_table[i], NULL, memory_order_relaxed);
+		nh_refs[i] = nh_next[i] = 0;
+	}
+	nh_fresh = NH_FIRST_DYNAMIC;
+	nh_free_first = nh_free_last = nh_inuse = 0;
+	for (unsigned i = 0; i <= mp_nworkers; i++) {
+		if (nexthop_marks[i] != NULL)
+			munmap(nexthop_marks[i], NH_MAX);
+		nexthop_marks[i] = NULL;
+	}
+}
+
+static struct nh_object *
+nh_object_make(const struct nexthop *nh, uint32_t index)
+{
+	size_t nslots = nh->nh_type == NH_MULTIPATH ? nh->nh_mp.mp_n : 0;
+	size_t size = sizeof(struct nh_object) + nslots * sizeof(uint32_t);
+	struct nh_object *o = aligned_alloc(MP_CACHELINE, (size + MP_CACHELINE - 1) & ~(size_t)(MP_CACHELINE - 1));
+
+	if (o == NULL)
+		return NULL;
+	o->nh = *nh;
+	o->index = index;
+	if (nslots != 0) {
+		memcpy(o->slots, nh->nh_mp.mp_nh, nslots * sizeof(uint32_t));
+		o->nh.nh_mp.mp_nh = o->slots;
+	}
+	return o;
+}
+
+static struct nh_object *
+nh_object_of(struct mp_deferred *d)
+{
+	return (struct nh_object *)((char *)d - offsetof(struct nh_object, nh.nh_deferred));
+}
+
+static void
+nh_object_free(struct mp_deferred *d)
+{
+	free(nh_object_of(d));
+}
+
+uint32_t
+nexthop_alloc(const struct nexthop *nh)
+{
+	struct nh_object *o;
+	uint32_t index = nh_free_first;
+
+	ASSERT_CONTROL();
+	if (index == 0 && nh_fresh >= NH_MAX)
+		return NH_NOROUTE_INDEX;
+	if (index == 0)
+		index = nh_fresh;
+	o = nh_object_make(nh, index);
+	if (o == NULL)
+		return NH_NOROUTE_INDEX;
+	if (index == nh_free_first) {
+		nh_free_first = nh_next[index];
+		if (nh_free_first == 0)
+			nh_free_last = 0;
+	} else {
+		nh_fresh++;
+	}
+	for (unsigned i = 0; i <= mp_nworkers; i++)
+		atomic_store_explicit(&nexthop_marks[i][index], 0, memory_order_relaxed);
+	nh_refs[index] = 1;
+	nh_inuse++;
+	atomic_store_explicit(&nexthop_table[index], &o->nh, memory_order_release);
+	return index;
+}
+
+int
+nexthop_replace(uint32_t index, const struct nexthop *nh)
+{
+	struct nexthop *old = nexthop_get(index);
+	struct nh_object *o;
+
+	ASSERT_CONTROL();
+	MP_ASSERT(index >= NH_FIRST_DYNAMIC && index < NH_MAX && nh_refs[index] > 0);
+	o = nh_object_make(nh, index);
+	if (o == NULL)
+		return -ENOMEM;
+	atomic_store_explicit(&nexthop_table[index], &o->nh, memory_order_release);
+	mp_defer(&old->nh_deferred, nh_object_free);
+	return 0;
+}
+
+/* => control; the fixed ones are not counted */
+void
+nexthop_ref(uint32_t index)
+{
+	ASSERT_CONTROL();
+	if (index < NH_FIRST_DYNAMIC)
+		return;
+	MP_ASSERT(index < NH_MAX && nh_refs[index] > 0);
+	nh_refs[index]++;
+}
+
+/* Step 5 of the order above */
+static void
+nh_index_free(struct mp_deferred *d)
+{
+	struct nh_object *o = nh_object_of(d);
+	uint32_t index = o->index;
+
+	free(o);
+	nh_next[index] = 0;
+	if (nh_free_last != 0)
+		nh_next[nh_free_last] = index;
+	else
+		nh_free_first = index;
+	nh_free_last = index;
+	nh_inuse--;
+}
+
+/* Step 3 */
+static void
+nh_index_retire(struct mp_deferred *d)
+{
+	struct nh_object *o = nh_object_of(d);
+
+	atomic_store_explicit(&nexthop_table[o->index], &nh_fixed[NH_BLACKHOLE_INDEX], memory_order_release);
+	mp_defer(&o->nh.nh_deferred, nh_index_free);
+}
+
+void
+nexthop_release(uint32_t index)
+{
+	ASSERT_CONTROL();
+	if (index < NH_FIRST_DYNAMIC)
+		return;
+	MP_ASSERT(index < NH_MAX && nh_refs[index] > 0);
+	if (--nh_refs[index] == 0)
+		mp_defer(&nexthop_get(index)->nh_deferred, nh_index_retire);
+}
+
+bool
+nexthop_used(uint32_t index)
+{
+	bool used = false;
+
+	ASSERT_CONTROL();
+	for (unsigned i = 0; i <= mp_nworkers; i++) {
+		_Atomic uint8_t *mark = &nexthop_marks[i][index];
+
+		if (atomic_load_explicit(mark, memory_order_relaxed) != 0) {
+			atomic_store_explicit(mark, 0, memory_order_relaxed);
+			used = true;
+		}
+	}
+	return used;
+}
+
+/* => control; next hops in use or waiting to be free, for statistics and tests */
+uint32_t
+nexthop_count(void)
+{
+	return nh_inuse;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* FIB against a naive model: random inserts, changes, removals and look-ups of both families. */
+#include "route_double.h"
+
+#include "route/fib_var.h"
+#include "route/route.h"
+
+#include <pthread.h>
+
+/* The model: a hash table of prefixes, asked for every length from the longest down. */
+#define MODEL_SIZE (1u << 20)
+
+struct model_entry {
+	struct rt_key key;
+	uint8_t plen;
+	uint8_t state; /* 0 never used, 1 used, 2 removed */
+	uint32_t nh;
+};
+
+static struct model_entry *model;
+static unsigned model_count[129];
+
+static struct rt_key
+key_mask(struct rt_key k, unsigned plen)
+{
+	k.hi &= plen == 0 ? 0 : plen >= 64 ? ~0ull : ~0ull << (64 - plen);
+	k.lo &= plen <= 64 ? 0 : ~0ull << (128 - plen);
+	return k;
+}
+
+static struct model_entry *
+model_find(struct rt_key k, unsigned plen, bool make)
+{
+	uint64_t h = (k.hi * 0x9E3779B97F4A7C15ull ^ k.lo * 0xC2B2AE3D27D4EB4Full ^ plen * 0x165667B19E3779F9ull);
+	struct model_entry *hole = NULL;
+
+	h ^= h >> 29;
+	for (;; h++) {
+		struct model_entry *e = &model[h & (MODEL_SIZE - 1)];
+
+		if (e->state == 1 && e->plen == plen && e->key.hi == k.hi && e->key.lo == k.lo)
+			return e;
+		if (e->state == 2 && hole == NULL)
+			hole = e;
+		if (e->state == 0) {
+			if (!make)
+				return NULL;
+			if (hole != NULL)
+				e = hole;
+			e->key = k;
+			e->plen = plen;
+			e->state = 1;
+			model_count[plen]++;
+			return e;
+		}
+	}
+}
+
+static struct model_entry *
+model_match(struct rt_key k, int maxplen)
+{
+	for (int plen = maxplen; plen >= 0; plen--) {
+		struct model_entry *e;
+
+		if (model_count[plen] == 0)
+			continue;
+		e = model_find(key_mask(k, plen), plen, false);
+		if (e != NULL)
+			return e;
+	}
+	return NULL;
+}
+
+static uint32_t
+lookup(int family, struct rt_key k)
+{
+	struct in6_addr a;
+
+	if (family == AF_INET)
+		return fib_lookup4(htonl(k.hi >> 32));
+	for (unsigned i = 0; i < 16; i++)
+		a.s6_addr[i] = rt_key_octet(&k, i);
+	return fib_lookup6(&a);
+}
+
+/* A crowded universe: few values per octet, so that prefixes nest and collide. */
+static struct rt_key
+random_key(int family)
+{
+	struct rt_key k = {0, 0};
+	static const uint8_t few[] = {0, 1, 2, 127, 128, 255, 254, 32};
+
+	for (unsigned i = 0; i < (family == AF_INET ? 4 : 16); i++) {
+		uint64_t o =
+		    double_random() % 8 < 6 ? few[double_random() % 8 & (i < 3 ? 3 : 7)] : double_random() & 255;
+
+		if (i < 8)
+			k.hi |= o << (56 - 8 * i);
+		else
+			k.lo |= o << (120 - 8 * i);
+	}
+	return k;
+}
+
+static unsigned
+random_plen(int family)
+{
+	unsigned bits = family == AF_INET ? 32 : 128;
+
+	if (double_random() % 4 == 0)
+		return bits;
+	/* Short ones are rare: each of them walks most of the table. */
+	if (double_random() % 512 == 0)
+		return double_random() % 17;
+	return 17 + double_random() % (bits - 16);
+}
+
+static void
+check_around(int family, struct rt_key k, unsigned plen)
+{
+	struct rt_key probe[5] = {k, k, k, k, random_key(family)};
+
+	if (plen > 0 && plen <= 64) /* the last and the next of the prefix */
+		probe[1].hi |= plen == 64 ? 0 : ~0ull >> plen, probe[2].hi += 1ull << (64 - plen);
+	probe[3].hi ^= double_random() & 0xffffffff00000000ull;
+	if (family == AF_INET) {
+		for (unsigned i = 0; i < 5; i++)
+			probe[i].hi &= 0xffffffff00000000ull;
+	} else {
+		probe[3].hi = k.hi;
+		probe[3].lo ^= 1ull << (double_random() % 64);
+	}
+	for (unsigned i = 0; i < 5; i++) {
+		struct model_entry *e = model_match(probe[i], family == AF_INET ? 32 : 128);
+
+		assert_int_equal(lookup(family, probe[i]), e != NULL ? e->nh : 0);
+	}
+}
+
+static void
+run_model(int family, unsigned nops)
+{
+	unsigned bits = family == AF_INET ? 32 : 128, nkept = 0;
+	struct model_entry **kept = calloc(nops, sizeof(*kept));
+
+	double_init();
+	assert_int_equal(fib_init(), 0);
+	model = calloc(MODEL_SIZE, sizeof(*model));
+	memset(model_count, 0, sizeof(model_count));
+	for (unsigned op = 0; op < nops; op++) {
+		/* Grow for a while, then shrink, so that removal of full blocks is seen. */
+		bool grow = op / (nops / 6) % 2 == 0;
+
+		if (double_random() % 8 < (grow ? 6u : 2u)) {
+			unsigned plen = random_plen(family);
+			struct rt_key k = key_mask(random_key(family), plen);
+			uint32_t nh = 16 + double_random() % 1000;
+			struct model_entry *e = model_find(k, plen, false);
+
+			if (e == NULL)
+				kept[nkept++] = e = model_find(k, plen, true);
+			e->nh = nh;
+			assert_int_equal(fib_set(family, &k, plen, nh), 0);
+			check_around(family, k, plen);
+		} else if (nkept > 0) {
+			unsigned i = double_random() % nkept;
+			struct model_entry *e = kept[i], *cover;
+			struct rt_key k = e->key;
+			unsigned plen = e->plen;
+
+			kept[i] = kept[--nkept];
+			e->state = 2;
+			model_count[plen]--;
+			cover = plen > 0 ? model_match(k, plen - 1) : NULL;
+			fib_clear(family, &k, plen, cover != NULL ? cover->plen : 0, cover != NULL ? cover->nh : 0);
+			check_around(family, k, plen);
+		}
+		if (op % 64 == 0)
+			double_poll();
+	}
+	/* Vectors of every size, and then everything goes: no block may stay behind. */
+	for (unsigned n = 0; n <= 65; n++) {
+		struct rt_key k[65];
+		uint32_t dst[65], nh[66];
+		struct in6_addr a[65];
+		const struct in6_addr *pa[65];
+
+		for (unsigned i = 0; i < n; i++) {
+			k[i] = random_key(family);
+			dst[i] = htonl(k[i].hi >> 32);
+			pa[i] = &a[i];
+			for (unsigned o = 0; o < 16; o++)
+				a[i].s6_addr[o] = rt_key_octet(&k[i], o);
+		}
+		nh[n] = 0xdeadbeef;
+		if (family == AF_INET)
+			fib_lookup4_vec(dst, nh, n);
+		else
+			fib_lookup6_vec(pa, nh, n);
+		for (unsigned i = 0; i < n; i++) {
+			struct model_entry *e = model_match(k[i], bits);
+
+			assert_int_equal(nh[i], e != NULL ? e->nh : 0);
+		}
+		assert_int_equal(nh[n], 0xdeadbeef);
+	}
+	assert_true(fib_blocks(family) > 0);
+	while (nkept > 0) {
+		struct model_entry *e = kept[--nkept], *cover;
+
+		e->state = 2;
+		model_count[e->plen]--;
+		cover = e->plen > 0 ? model_match(e->key, e->plen - 1) : NULL;
+		fib_clear(family, &e->key, e->plen, cover != NULL ? cover->plen : 0, cover != NULL ? cover->nh : 0);
+	}
+	double_drain();
+	assert_int_equal(fib_blocks(family), 0);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(lookup(family, random_key(family)), 0);
+	free(kept);
+	free(model);
+	fib_fini();
+}
+
+static void
+test_model4(void **state)
+{
+	run_model(AF_INET, 300000);
+}
+
+static void
+test_model6(void **state)
+{
+	run_model(AF_INET6, 150000);
+}
+
+/*
+ * Workers look up while control adds and removes longer prefixes and makes blocks come and go.  Under 10.0.0.0/8 with
+ * next hop 100 there are only /16 .. /32 with next hop 200: a worker must find one of the two, for 10.1.2.3 and for
+ * 2001:db8::1 alike, and 300 for the address that never changes in the middle of them.
+ */
+static _Atomic bool stop;
+static _Atomic unsigned wrong;
+
+static void *
+reader(void *arg)
+{
+	unsigned id = (uintptr_t)arg;
+	struct in6_addr a6 = {{{0x20, 1, 0xd, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}}}, b6 = a6;
+	const struct in6_addr *both6[8] = {&a6, &b6, &a6, &a6, &a6, &b6, &a6, &a6};
+	uint32_t a4 = htonl(0x0a010203), b4 = htonl(0x0a010204);
+	uint32_t both4[8] = {a4, b4, a4, a4, a4, b4, a4, a4}, nh[8];
+
+	b6.s6_addr[15] = 13;
+	while (!atomic_load(&stop)) {
+		for (unsigned i = 0; i < 32; i++) {
+			uint32_t r4 = fib_lookup4(a4), r6 = fib_lookup6(&a6);
+
+			if ((r4 != 100 && r4 != 200) || (r6 != 100 && r6 != 200) || fib_lookup4(b4) != 300 ||
+			    fib_lookup6(&b6) != 300)
+				atomic_fetch_add(&wrong, 1);
+			fib_lookup4_vec(both4, nh, 8);
+			for (unsigned k = 0; k < 8; k++)
+				if (k % 4 == 1 ? nh[k] != 300 : nh[k] != 100 && nh[k] != 200)
+					atomic_fetch_add(&wrong, 1);
+			fib_lookup6_vec(both6, nh, 8);
+			for (unsigned k = 0; k < 8; k++)
+				if (k % 4 == 1 ? nh[k] != 300 : nh[k] != 100 && nh[k] != 200)
+					atomic_fetch_add(&wrong, 1);
+		}
+		atomic_fetch_add_explicit(&double_quiet[id], 1, memory_order_release);
+	}
+	return NULL;
+}
+
+static void
+test_threads(void **state)
+{
+	struct rt_key a4 = {0x0a01020300000000, 0}, b4 = {0x0a01020400000000, 0};
+	struct rt_key a6 = {0x20010db801020304, 0x05060708090a0b0c}, b6 = {0x20010db801020304, 0x05060708090a0b0d};
+	struct rt_key k;
+	bool set4[33] = {false}, set6[129] = {false};
+	pthread_t t[2];
+
+	double_init();
+	assert_int_equal(fib_init(), 0);
+	k = key_mask(a4, 8);
+	assert_int_equal(fib_set(AF_INET, &k, 8, 100), 0);
+	k = key_mask(a6, 16);
+	assert_int_equal(fib_set(AF_INET6, &k, 16, 100), 0);
+	assert_int_equal(fib_set(AF_INET, &b4, 32, 300), 0);
+	assert_int_equal(fib_set(AF_INET6, &b6, 128, 300), 0);
+	atomic_store(&stop, false);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, reader, (void *)(uintptr_t)i), 0);
+	double_nreaders = 2;
+	for (unsigned op = 0; op < 60000; op++) {
+		bool v6 = op & 1;
+		unsigned plen = v6 ? 17 + double_random() % 112 : 9 + double_random() % 24;
+		bool *set = v6 ? set6 : set4;
+		int family = v6 ? AF_INET6 : AF_INET;
+		int cover = plen - 1, shortest = v6 ? 16 : 8;
+
+		k = key_mask(v6 ? a6 : a4, plen);
+		if (!set[plen]) {
+			assert_int_equal(fib_set(family, &k, plen, 200), 0);
+		} else {
+			while (cover > shortest && !set[cover])
+				cover--;
+			fib_clear(family, &k, plen, cover, cover == shortest ? 100 : 200);
+		}
+		set[plen] = !set[plen];
+		/* Now and then neither the neighbour nor anything else keeps the blocks. */
+		if (op % 8 == 0)
+			double_poll();
+		if (op % 5000 == 0) {
+			k = key_mask(v6 ? a6 : a4, shortest);
+			assert_int_equal(fib_set(family, &k, shortest, 100), 0);
+		}
+	}
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	double_drain();
+	assert_int_equal(atomic_load(&wrong), 0);
+	fib_fini();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_model4),
+	    cmocka_unit_test(test_model6),
+	    cmocka_unit_test(test_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
