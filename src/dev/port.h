@@ -36,7 +36,7 @@ struct port_ops {
 	int (*start)(struct port *, char *err, size_t errlen);
 	/* => helper thread or control; no worker polls or transmits any more; gives back every buffer */
 	void (*stop)(struct port *);
-	/* => helper thread or control; frees the device's state */
+	/* => helper thread or control; frees the device's state (priv); port.c frees the struct port itself, from malloc */
 	void (*close)(struct port *);
 
 	/* => the queue's worker; up to n frames from the worker's own pool (mp_self->pool); returns how many */
@@ -58,6 +58,12 @@ struct port_ops {
 	int (*set_lladdr)(struct port *, const uint8_t *);
 	int (*set_mtu)(struct port *, uint32_t);
 	int (*set_media)(struct port *, enum port_media);
+	/* => control; a shmif's file, NULL: leave it; 0 or -errno with err filled */
+	int (*set_linkstr)(struct port *, const char *, char *err, size_t errlen);
+	/* => control; adds members to if.list's object (json_t *): device, driver, linkstr, ... */
+	void (*status)(struct port *, void *json_object);
+	/* => control; the command lines that recreate the interface; NULL: "ifconfig NAME create" */
+	void (*save)(struct port *, void (*line)(void *, const char *), void *);
 };
 
 #define PORT_MAXQ 32
@@ -81,8 +87,8 @@ struct port {
 };
 
 /*
- * => control; makes an interface of a started port: ifname is the name ("shmif0"), type an IFT_ETHER.  Takes the port.
- * 0 or -errno.
+ * => control; makes an interface of a started port: ifname is the name ("shmif0"), type an IFT_ETHER.  Takes the port;
+ * on an error (-EEXIST, -ENOSPC, -ENOMEM) the port stays the caller's.
  */
 int port_attach(struct port *, const char *ifname, struct ifnet **);
 /*
@@ -92,7 +98,9 @@ int port_attach(struct port *, const char *ifname, struct ifnet **);
 void port_detach(struct port *, void (*done)(void *), void *arg);
 /* => control, from any device event: re-reads the link and tells the interface */
 void port_link_changed(struct port *);
-/* => control; assigns queues to workers: q of nrxq to the least loaded workers */
+/* => control, before start: fills rxworker and txworker for nrxq and ntxq queues, from the least loaded workers */
 void port_place_queues(struct port *);
+/* => control; takes the placement back: when the port could not be started or attached (port_detach does it itself) */
+void port_unplace_queues(struct port *);
 
 #endif

@@ -66,6 +66,10 @@ struct if_ops {
 	int (*set_promisc)(struct ifnet *, bool);
 	int (*set_allmulti)(struct ifnet *, bool);
 	int (*set_media)(struct ifnet *, const char *media); /* "none", "auto" */
+	/* => control; the segment's file of a shmif, NULL: leave it; 0 or -errno with err filled */
+	int (*set_linkstr)(struct ifnet *, const char *, char *err, size_t errlen);
+	/* => control; receive and transmit queues from now on; 0 or -errno */
+	int (*set_queues)(struct ifnet *, unsigned);
 	/* => control; adds type-specific members to if.list's object and type-specific lines' data */
 	void (*status)(struct ifnet *, void *json_object);
 	/* => control; appends the command lines that recreate the interface (config.save), without addresses */
@@ -74,36 +78,53 @@ struct if_ops {
 
 struct ifnet {
 	/* read by workers */
-	uint16_t if_index;		/* [I] */
-	uint8_t if_gen;			/* [I] of the index */
-	uint8_t if_type;		/* [I] enum if_type */
-	_Atomic uint32_t if_flags;	/* [a] IFF_SMP_* */
-	_Atomic uint32_t if_mtu;	/* [a] */
-	_Atomic uint32_t if_linkstate;	/* [a] enum if_linkstate */
-	_Atomic uint64_t if_lladdr;	/* [a] six octets in memory order in the low end; 0: none */
-	_Atomic bool if_dead;		/* [a] being destroyed */
-	_Atomic uint32_t if_capture;	/* [a] capture streams that want copies */
-	const struct if_ops *if_ops;	/* [I] */
-	void *if_softc;			/* [I] the type's own */
-	struct if_stats *if_stats;	/* [w] MP_MAXTHREADS of them */
-	void *_Atomic if_proto[8];	/* [r] per-interface state of protocols for workers, by enum if_proto_slot */
+	uint16_t if_index;	       /* [I] */
+	uint8_t if_gen;		       /* [I] of the index */
+	uint8_t if_type;	       /* [I] enum if_type */
+	_Atomic uint32_t if_flags;     /* [a] IFF_SMP_* */
+	_Atomic uint32_t if_mtu;       /* [a] */
+	_Atomic uint32_t if_linkstate; /* [a] enum if_linkstate */
+	_Atomic uint64_t if_lladdr;    /* [a] six octets in memory order in the low end; 0: none */
+	_Atomic bool if_dead;	       /* [a] being destroyed */
+	_Atomic uint32_t if_capture;   /* [a] capture streams that want copies */
+	const struct if_ops *if_ops;   /* [I] */
+	void *if_softc;		       /* [I] the type's own */
+	struct if_stats *if_stats;     /* [w] MP_MAXTHREADS of them */
+	void *_Atomic if_proto[8];     /* [r] per-interface state of protocols for workers, by enum if_proto_slot */
+	_Atomic uint16_t if_txworker;  /* [a] the worker that control hands its own frames to */
 	/* control's */
-	char if_xname[IFNAMSIZ_SMP];	   /* [I] */
-	uint32_t if_metric;		   /* [c] */
-	uint32_t if_promisc_refs;	   /* [c] */
-	uint32_t if_allmulti_refs;	   /* [c] */
-	struct if_stats if_zero;	   /* [c] subtracted when displayed (ifconfig -z) */
-	TAILQ_HEAD(, ifaddr) if_addrs;	   /* [c] in order of addition */
-	TAILQ_ENTRY(ifnet) if_list;	   /* [c] */
-	struct mp_deferred if_deferred;	   /* [c] */
+	char if_xname[IFNAMSIZ_SMP];	     /* [I] */
+	uint32_t if_metric;		     /* [c] */
+	uint32_t if_promisc_refs;	     /* [c] */
+	bool if_user_promisc;		     /* [c] one of them is the administrator's */
+	uint32_t if_allmulti_refs;	     /* [c] */
+	struct if_stats if_zero;	     /* [c] subtracted when displayed (ifconfig -z) */
+	TAILQ_HEAD(, ifaddr) if_addrs;	     /* [c] in order of addition */
+	TAILQ_ENTRY(ifnet) if_list;	     /* [c] */
+	struct mp_deferred if_deferred;	     /* [c] */
 	void (*if_detached)(struct ifnet *); /* [c] runs on control when no thread can hold the interface any more */
 };
 
+/*
+ * A worker's transmit buffer of one interface.  Control makes it before the interface is published and never frees it:
+ * the next interface with the index uses it again.  It is empty whenever its worker reports quiescence.
+ */
+struct mp_txbuf {
+	struct ifnet *ifp;	     /* [w] valid while dirty */
+	uint16_t n;		     /* [w] */
+	bool dirty;		     /* [w] in the worker's txdirty list */
+	struct rte_mbuf *m[PKT_VEC]; /* [w] */
+};
+
+/*
+ * What an owner of if_proto[IF_SLOT_x] publishes there it frees itself: after the last ip_ifaddr_changed() and
+ * ip6_ifaddr_changed() of an interface, called with if_dead set and no addresses left, the slot must be NULL.
+ */
 enum if_proto_slot { IF_SLOT_IP, IF_SLOT_IP6, IF_SLOT_BRIDGE };
 
 TAILQ_HEAD(ifnet_head, ifnet);
-extern struct ifnet_head ifnet_list;			/* [c] in order of index */
-extern struct ifnet *_Atomic ifnet_table[MP_MAXIF];	/* [r] by index */
+extern struct ifnet_head ifnet_list;		    /* [c] in order of index */
+extern struct ifnet *_Atomic ifnet_table[MP_MAXIF]; /* [r] by index */
 
 /* => any thread in a read section (worker loop, control); NULL if there is none */
 static inline struct ifnet *
@@ -118,15 +139,25 @@ if_stats_of(struct ifnet *ifp, struct worker *w)
 	return &ifp->if_stats[w->id];
 }
 
-/* => control.  if_alloc makes an unpublished interface (0 flags, mtu 1500); the caller sets ops, softc, lladdr, flags, mtu;
- * if_attach publishes it and tells the protocols; 0, -EEXIST, -ENOSPC. */
+/* => control.  if_alloc makes an unpublished interface (0 flags, mtu 1500); the caller sets ops, softc, lladdr, flags,
+ * mtu; if_attach publishes it and tells the protocols; 0, -EEXIST, -ENOSPC. */
 struct ifnet *if_alloc(const char *xname, enum if_type type);
 int if_attach(struct ifnet *);
+void if_free(struct ifnet *); /* => control; undoes if_alloc of an interface that was not attached */
 /* => control; destruction in the numbered order above its definition; detached runs at the end */
 void if_detach(struct ifnet *, void (*detached)(struct ifnet *));
 struct ifnet *ifnet_by_name(const char *xname);
-int if_set_flags(struct ifnet *, uint32_t set, uint32_t clear); /* => control; UP runs ops->up and tells the protocols */
-void if_link_state_change(struct ifnet *, enum if_linkstate);   /* => control */
+/* => control, at start and at the end (after the workers have stopped); 0 or -errno */
+int ifnet_init(void);
+void ifnet_fini(void);
+/* => control, when routing and the protocols are initialised; makes lo0 with its addresses; 0 or -errno */
+int if_lo_create(void);
+/* => control; "ifconfig NAME create" and "ifconfig NAME destroy"; 0 or -errno with err filled */
+int if_create(const char *xname, char *err, size_t errlen);
+int if_destroy(struct ifnet *, char *err, size_t errlen);
+int if_set_flags(
+    struct ifnet *, uint32_t set, uint32_t clear);	      /* => control; UP runs ops->up and tells the protocols */
+void if_link_state_change(struct ifnet *, enum if_linkstate); /* => control */
 int if_set_lladdr(struct ifnet *, const uint8_t lladdr[6]);
 int if_set_mtu(struct ifnet *, uint32_t);
 int if_promisc(struct ifnet *, bool on);  /* => control; counted */
@@ -146,13 +177,14 @@ void if_ctl_transmit(struct ifnet *, struct rte_mbuf *);
 
 /* Creators: "ifconfig NAME create" for each kind, in one list in if_create_ctl.c */
 struct if_kind {
-	const char *prefix; /* "shmif" */
+	const char *prefix;					    /* "shmif" */
 	int (*create)(const char *xname, char *err, size_t errlen); /* 0 or -errno */
 };
 extern const struct if_kind if_kinds[]; /* ends with prefix NULL */
 
 /*
- * Addresses.  if_addr_ctl.c owns them; protocols are told by plain calls (in_ifaddr_*, in6_ifaddr_*; see if_addr_ctl.c).
+ * Addresses.  if_addr_ctl.c owns them; protocols are told by plain calls (in_ifaddr_*, in6_ifaddr_*; see
+ * if_addr_ctl.c).
  */
 #define IFA_TENTATIVE  0x01
 #define IFA_DUPLICATED 0x02
@@ -161,8 +193,9 @@ extern const struct if_kind if_kinds[]; /* ends with prefix NULL */
 #define IFA_ANYCAST    0x10
 #define IFA_AUTOCONF   0x20
 #define IFA_TEMPORARY  0x40
-#define IFA_LINKLOCAL  0x80 /* made by ourselves (auto_linklocal): not configuration */
+#define IFA_LINKLOCAL  0x80  /* made by ourselves (auto_linklocal): not configuration */
 #define IFA_INTERNAL   0x100 /* not configuration: lo0's own */
+#define IFA_NOTREADY   (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)
 
 union in_any {
 	struct in_addr in4;
@@ -174,26 +207,41 @@ struct ifaddr { /* [c] all */
 	struct ifnet *ifa_ifp;
 	uint8_t ifa_family; /* AF_INET, AF_INET6 */
 	uint8_t ifa_plen;
-	bool ifa_has_dst;      /* point-to-point: ifa_dst is the peer */
+	bool ifa_has_dst; /* point-to-point: ifa_dst is the peer */
 	bool ifa_has_brd;
 	uint32_t ifa_flags;    /* IFA_* */
 	union in_any ifa_addr; /* link-local IPv6 without an embedded zone: the zone is the interface */
 	union in_any ifa_dst;
 	union in_any ifa_brd;
-	uint64_t ifa_preferred, ifa_valid; /* ms of mp time when the lifetime ends; UINT64_MAX: infinite */
+	uint64_t ifa_preferred, ifa_valid; /* mp_now_ms() when the lifetime ends; UINT64_MAX or 0 in a spec: infinite */
 	void *ifa_dad;			   /* DAD's state, neigh's */
+	void *ifa_rt;			   /* the routes of the address, route's */
+	struct event *ifa_timer;	   /* the next end of a lifetime, NULL: none */
+	bool ifa_user_deprecated;	   /* deprecated by the administrator, not by time */
 };
 
-/* => control; 0 or -errno (EEXIST, EADDRNOTAVAIL, EINVAL...) */
+/*
+ * => control; an address that is there already (same family and address) is replaced, keeping its place.
+ * 0 or -errno: EINVAL, EADDRNOTAVAIL (multicast, unspecified, ...), EEXIST (another interface has it), ENOMEM
+ */
 int if_addr_add(struct ifnet *, const struct ifaddr *spec);
 int if_addr_delete(struct ifnet *, int family, const union in_any *);
 void if_addr_delete_all(struct ifnet *, int family); /* AF_UNSPEC: all */
-/* => control; the address of ours, usable (not tentative, duplicated, detached) if usable is set; ifp NULL: any (IPv6 link-local needs one) */
+/* => control; the address of ours, usable (not tentative, duplicated, detached) if usable is set; ifp NULL: any (IPv6
+ * link-local needs one) */
 struct ifaddr *if_addr_find(struct ifnet *, int family, const union in_any *, bool usable);
 /* => control; source address for a destination through ifp (RFC 6724's main rules) or NULL */
 struct ifaddr *if_addr_select(struct ifnet *, int family, const union in_any *dst);
 
-/* => control, from DAD: the address is free (or DAD was off), or taken by lladdr */
+/* => control, from DAD: the address is free (or DAD was off), or another host has it */
 void if_addr_dad_done(struct ifaddr *, bool duplicated);
+/* => control; the interface went up or down, its link did, its link address changed: the addresses follow */
+void if_addr_ifnet_up(struct ifnet *);
+void if_addr_ifnet_down(struct ifnet *);
+void if_addr_link(struct ifnet *, enum if_linkstate);
+void if_addr_lladdr(struct ifnet *);
+
+/* => control; the command lines that recreate all interfaces and their addresses (config.save) */
+void if_config_save(void (*line)(void *, const char *), void *arg);
 
 #endif

@@ -18,16 +18,6 @@ static const struct {
 #undef DROP
 };
 
-/*
- * Synchronization: each word has one writer; a reader sees an old or a new value of it.  The relaxed load says so to
- * compiler and sanitizer.
- */
-static uint64_t
-word_read(const uint64_t *p)
-{
-	return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
 uint64_t
 mp_counter_sum(enum mp_counter c)
 {
@@ -35,7 +25,7 @@ mp_counter_sum(enum mp_counter c)
 
 	for (unsigned i = 0; i <= mp_nworkers; i++)
 		if (mp_workers[i] != NULL)
-			sum += word_read(&mp_workers[i]->counters[c]);
+			sum += mp_read(&mp_workers[i]->counters[c]);
 	return sum;
 }
 
@@ -46,7 +36,7 @@ mp_drop_sum(enum mp_drop r)
 
 	for (unsigned i = 0; i <= mp_nworkers; i++)
 		if (mp_workers[i] != NULL)
-			sum += word_read(&mp_workers[i]->drops[r]);
+			sum += mp_read(&mp_workers[i]->drops[r]);
 	return sum;
 }
 

@@ -139,6 +139,7 @@ enum mp_proto_slot { MP_SLOT_IP, MP_SLOT_IP6, MP_SLOT_NEIGH, MP_SLOT_DEV };
 extern struct worker *mp_workers[MP_MAXTHREADS]; /* [I] after start; [mp_nworkers] is control's */
 extern unsigned mp_nworkers;			 /* [I] */
 extern uint64_t mp_tsc_hz;			 /* [I] */
+extern struct event_base *mp_base;		 /* [I] control's event loop, from mp_start on */
 extern _Thread_local struct worker *mp_self;	 /* the calling thread's, NULL on helper threads */
 
 static inline struct worker *
@@ -247,7 +248,24 @@ enum { MP_LOG_ERR, MP_LOG_WARNING, MP_LOG_INFO, MP_LOG_DEBUG };
 extern _Atomic int mp_log_level;
 void mp_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-#define COUNT(w, c)	   ((w)->counters[C_##c]++)
-#define COUNT_ADD(w, c, n) ((w)->counters[C_##c] += (n))
+/*
+ * => the word's one writer; adds to a counter that others read as it is.  A relaxed store, so that compilers and
+ * sanitizers know of the reader; it costs what an ordinary one does.
+ */
+static inline void
+mp_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* => any thread; a counter of another thread's */
+static inline uint64_t
+mp_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+#define COUNT(w, c)	   mp_add(&(w)->counters[C_##c], 1)
+#define COUNT_ADD(w, c, n) mp_add(&(w)->counters[C_##c], (n))
 
 #endif

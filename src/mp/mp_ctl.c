@@ -47,6 +47,32 @@ mp_now_ms(void)
 	return rte_rdtsc() / (mp_tsc_hz / 1000);
 }
 
+static void
+call_submit(struct mp_call *call)
+{
+	struct worker *w = mp_workers[call->worker];
+	void *obj = call;
+
+	call_queue[call->worker].under_way++;
+	mp_ring_put(&w->calls, &obj, 1); /* has room: no more than it holds are under way */
+	mp_wake(w);
+}
+
+/* One of the calls that wait for room on the worker may go. */
+static void
+call_next(unsigned id)
+{
+	struct mp_call *call = call_queue[id].wait;
+
+	call_queue[id].under_way--;
+	if (call == NULL)
+		return;
+	call_queue[id].wait = call->next;
+	if (call_queue[id].wait == NULL)
+		call_queue[id].tail = &call_queue[id].wait;
+	call_submit(call);
+}
+
 /* Control's bell: workers or helper threads have something for us. */
 static void
 control_bell(evutil_socket_t fd, short what, void *arg)
@@ -66,17 +92,8 @@ control_bell(evutil_socket_t fd, short what, void *arg)
 	more = n == 64;
 	for (unsigned i = 0; i < n; i++) {
 		struct mp_call *call = calls[i];
-		unsigned id = call->worker;
 
-		call_queue[id].under_way--;
-		if (call_queue[id].wait != NULL) {
-			struct mp_call *next = call_queue[id].wait;
-
-			call_queue[id].wait = next->next;
-			if (call_queue[id].wait == NULL)
-				call_queue[id].tail = &call_queue[id].wait;
-			mp_call(mp_workers[id], next);
-		}
+		call_next(call->worker);
 		if (call->done != NULL)
 			call->done(call);
 	}
@@ -102,20 +119,17 @@ mp_call_completed(struct mp_call *call)
 void
 mp_call(struct worker *w, struct mp_call *call)
 {
-	void *obj = call;
 	unsigned id = w->id;
 
 	ASSERT_CONTROL();
 	call->worker = id;
 	call->next = NULL;
-	if (call_queue[id].under_way >= CALLS_SIZE || call_queue[id].wait != NULL) {
+	if (call_queue[id].under_way >= CALLS_SIZE) {
 		*call_queue[id].tail = call;
 		call_queue[id].tail = &call->next;
 		return;
 	}
-	call_queue[id].under_way++;
-	mp_ring_put(&w->calls, &obj, 1);
-	mp_wake(w);
+	call_submit(call);
 }
 
 static void

@@ -16,7 +16,6 @@ struct mp_sourceset {
 
 extern struct rte_rcu_qsbr *mp_qsbr; /* [I] */
 extern _Atomic bool mp_stopping;     /* [a] */
-extern struct event_base *mp_base;   /* [I] */
 
 /* pool.c */
 struct rte_mempool;

@@ -249,7 +249,7 @@ mp_pool_destroy(struct worker *w)
 unsigned
 mp_pool_free_count(const struct worker *w)
 {
-	return rte_mempool_ops_get_count(w->pool);
+	return pool_count(w->pool);
 }
 
 unsigned

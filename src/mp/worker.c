@@ -116,7 +116,7 @@ worker_sleep(struct worker *w, unsigned *spurious)
 	stay = worker_arm(w, set, &timeout) || atomic_load_explicit(&mp_stopping, memory_order_acquire);
 	bell = false;
 	if (!stay) {
-		w->sleeps++;
+		mp_add(&w->sleeps, 1);
 		if (*spurious > SPURIOUS_MAX) {
 			/* a descriptor says ready and brings nothing: a device that went away */
 			struct timespec nap = {.tv_nsec = SLOW_TICK_MS * 1000000};
@@ -174,10 +174,10 @@ mp_worker_main(void *arg)
 	while (!atomic_load_explicit(&mp_stopping, memory_order_acquire)) {
 		unsigned work = worker_turn(w);
 
-		w->loops++;
+		mp_add(&w->loops, 1);
 		rte_rcu_qsbr_quiescent(mp_qsbr, w->id);
 		if (likely(work > 0)) {
-			w->cycles_busy += rte_rdtsc() - w->now;
+			mp_add(&w->cycles_busy, rte_rdtsc() - w->now);
 			idle = 0;
 			spurious = 0;
 			continue;

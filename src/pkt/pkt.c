@@ -39,7 +39,7 @@ pkt_alloc(struct worker *w)
 
 	MP_ASSERT(w == mp_self);
 	if (unlikely(m == NULL)) {
-		w->drops_nobuf++;
+		mp_add(&w->drops_nobuf, 1);
 		return NULL;
 	}
 	memset(pkt_meta(m), 0, sizeof(struct pktmeta));
@@ -75,7 +75,7 @@ pkt_copy(struct worker *w, const struct rte_mbuf *m)
 
 	MP_ASSERT(w == mp_self);
 	if (unlikely(c == NULL)) {
-		w->drops_nobuf++;
+		mp_add(&w->drops_nobuf, 1);
 		return NULL;
 	}
 	memcpy((char *)c + PKT_META_OFFSET, (const char *)m + PKT_META_OFFSET, sizeof(struct pktmeta));
@@ -88,7 +88,7 @@ void
 pkt_drop(struct worker *w, struct rte_mbuf *m, enum mp_drop reason)
 {
 	MP_ASSERT(w == mp_self);
-	w->drops[reason]++;
+	mp_add(&w->drops[reason], 1);
 	rte_pktmbuf_free(m);
 }
 
@@ -96,7 +96,7 @@ void
 pktvec_drop(struct worker *w, struct pktvec *v, enum mp_drop reason)
 {
 	MP_ASSERT(w == mp_self);
-	w->drops[reason] += v->n;
+	mp_add(&w->drops[reason], v->n);
 	rte_pktmbuf_free_bulk(v->m, v->n);
 	v->n = 0;
 }

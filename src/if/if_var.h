@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of this folder share with one another. */
+#ifndef SMPNET_IF_VAR_H
+#define SMPNET_IF_VAR_H
+
+#include "if/ifnet.h"
+
+#define IF_MTU_MIN 42
+#define IF_MTU_MAX 65535
+#define LO_MTU	   33624
+
+void ip_ifaddr_changed(struct ifnet *);	 /* ip/ip.h */
+void ip6_ifaddr_changed(struct ifnet *); /* ip6/ip6.h */
+
+int if_txbuf_make(uint16_t index);
+
+/* => control; "name" is PREFIX and a unit, nothing else; the kind, or NULL */
+const struct if_kind *if_kind_of(const char *xname);
+extern _Atomic int if_auto_linklocal; /* [a] net.inet6.ip6.auto_linklocal */
+bool if_addr_lifetime(struct ifaddr *);
+/* => the lower 64 bits from the link address (RFC 4291, appendix A) */
+void if_addr_eui64(uint64_t lladdr, struct in6_addr *);
+void lo_transmit(struct worker *, struct ifnet *, struct rte_mbuf **, unsigned n);
+int lo_create(const char *xname, char *err, size_t errlen);
+
+#endif

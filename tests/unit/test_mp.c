@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The engine: rings, pools, hand-off, grace periods, calls, helper threads, timers, with two real workers. */
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+#include <rte_mbuf.h>
+
+#include "mp/eal.h"
+#include "mp/mp.h"
+#include "mp/pool.h"
+#include "pkt/pkt.h"
+
+#define POOL 1023u
+
+static struct event_base *base;
+
+/* Runs the event loop until cond holds; fails after a generous while. */
+#define UNTIL(cond)                                                                                                    \
+	do {                                                                                                           \
+		for (int tries_ = 0; !(cond); tries_++) {                                                              \
+			assert_true(tries_ < 20000);                                                                   \
+			event_base_loop(base, EVLOOP_NONBLOCK);                                                        \
+			usleep(500);                                                                                   \
+		}                                                                                                      \
+	} while (0)
+
+/* Rings */
+
+#define RING_OBJS 200000u
+
+struct ring_job {
+	struct mp_ring *ring;
+	uintptr_t id;
+};
+
+static void *
+ring_producer(void *arg)
+{
+	struct ring_job *job = arg;
+	uintptr_t next = 1;
+
+	while (next <= RING_OBJS) {
+		void *objs[7];
+		unsigned n = 0;
+
+		while (n < 7 && next + n <= RING_OBJS) {
+			objs[n] = (void *)(job->id << 32 | (next + n));
+			n++;
+		}
+		n = mp_ring_put(job->ring, objs, n);
+		next += n;
+		if (n == 0)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void
+test_ring(void **state)
+{
+	struct ring_job jobs[3];
+	uintptr_t last[3] = {0};
+	unsigned total = 0;
+	pthread_t t[3];
+	struct mp_ring ring;
+	void *objs[16];
+
+	assert_int_equal(mp_ring_init(&ring, 100), 0);
+	assert_int_equal(ring.mask, 127);
+	for (unsigned i = 0; i < 3; i++) {
+		jobs[i] = (struct ring_job){&ring, i};
+		assert_int_equal(pthread_create(&t[i], NULL, ring_producer, &jobs[i]), 0);
+	}
+	while (total < 3 * RING_OBJS) {
+		unsigned n = mp_ring_get(&ring, objs, 16);
+
+		for (unsigned i = 0; i < n; i++) {
+			uintptr_t v = (uintptr_t)objs[i];
+
+			/* each producer's objects come in its order, none lost, none twice */
+			assert_int_equal(v & 0xffffffff, last[v >> 32] + 1);
+			last[v >> 32]++;
+		}
+		total += n;
+		if (n == 0)
+			sched_yield();
+	}
+	for (unsigned i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	assert_true(mp_ring_empty(&ring));
+	mp_ring_fini(&ring);
+}
+
+static void
+test_ring_full(void **state)
+{
+	void *objs[9] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"}, *got[16];
+	struct mp_ring ring;
+
+	assert_int_equal(mp_ring_init(&ring, 8), 0);
+	for (unsigned round = 0; round < 5; round++) {
+		assert_int_equal(mp_ring_put(&ring, objs, 5), 5);
+		assert_int_equal(mp_ring_put(&ring, objs + 5, 4), 3);
+		assert_int_equal(mp_ring_put(&ring, objs, 1), 0);
+		assert_int_equal(mp_ring_get(&ring, got, 16), 8);
+		for (unsigned i = 0; i < 8; i++)
+			assert_ptr_equal(got[i], objs[i]);
+		assert_int_equal(mp_ring_get(&ring, got, 16), 0);
+	}
+	mp_ring_fini(&ring);
+}
+
+/* Pools and hand-off: packets of control's travel over both workers and are freed there */
+
+static _Atomic unsigned seen[2];
+
+static void
+stage_forward(struct worker *w, struct pktvec *v)
+{
+	atomic_fetch_add(&seen[w->id], v->n);
+	if (w->id == 0) {
+		for (unsigned i = 0; i < v->n; i++)
+			pkt_meta(v->m[i])->stage = PKT_IP_INPUT;
+		mp_handoff(w, mp_workers[1], v->m, v->n);
+		v->n = 0;
+	} else {
+		for (unsigned i = 0; i < v->n; i++)
+			pkt_consume(w, v->m[i]);
+		v->n = 0;
+	}
+}
+
+static void
+test_pool_home(void **state)
+{
+	unsigned sent = 0;
+
+	assert_int_equal(mp_pool_free_count(mp_control()), POOL);
+	while (sent < 20 * POOL) {
+		struct rte_mbuf *m[65];
+		unsigned n = 0;
+		static const unsigned bursts[] = {1, 7, 63, 64, 65};
+
+		while (n < bursts[sent % 5] && (m[n] = pkt_originate(mp_control())) != NULL)
+			pkt_meta(m[n++])->stage = PKT_IP_INPUT;
+		if (n == 0)
+			sched_yield();
+		mp_handoff(mp_control(), mp_workers[0], m, n);
+		sent += n;
+	}
+	UNTIL(mp_pool_free_count(mp_control()) == POOL);
+	assert_int_equal(
+	    mp_counter_sum(C_PKT_ORIGINATED), mp_counter_sum(C_PKT_CONSUMED) + mp_drop_sum(DROP_RING_FULL));
+	assert_true(atomic_load(&seen[1]) > 0);
+	assert_int_equal(atomic_load(&seen[1]), mp_counter_sum(C_PKT_CONSUMED));
+}
+
+static void
+test_pool_empty(void **state)
+{
+	static struct rte_mbuf *m[POOL + 1];
+	uint64_t before = mp_control()->drops_nobuf;
+	unsigned n = 0;
+
+	while ((m[n] = pkt_originate(mp_control())) != NULL)
+		n++;
+	assert_int_equal(n, POOL);
+	assert_int_equal(mp_control()->drops_nobuf, before + 1);
+	for (unsigned i = 0; i < n; i++)
+		pkt_drop(mp_control(), m[i], DROP_NOBUF);
+	m[0] = pkt_originate(mp_control());
+	assert_non_null(m[0]);
+	pkt_drop(mp_control(), m[0], DROP_NOBUF);
+}
+
+/* Grace periods: workers follow an RCU pointer as fast as they can while control replaces and frees what it points to
+ */
+
+struct object {
+	struct mp_deferred deferred;
+	uint64_t canary;
+};
+#define CANARY 0x5ca1ab1e5ca1ab1eULL
+
+static struct object *_Atomic published;
+static _Atomic unsigned bad_reads;
+static unsigned objects_freed;
+
+static unsigned
+reader_poll(struct worker *w, struct mp_source *s)
+{
+	struct object *o = atomic_load_explicit(&published, memory_order_acquire);
+
+	for (unsigned i = 0; i < 100; i++)
+		if (o->canary != CANARY)
+			atomic_fetch_add(&bad_reads, 1);
+	return 1;
+}
+
+static void
+object_free(struct mp_deferred *d)
+{
+	struct object *o = (struct object *)d;
+
+	o->canary = 0xdead;
+	free(o);
+	objects_freed++;
+}
+
+static void
+test_grace(void **state)
+{
+	struct mp_source s[2] = {{.poll = reader_poll, .fd = -1}, {.poll = reader_poll, .fd = -1}};
+	unsigned replaced = 0;
+
+	published = calloc(1, sizeof(*published));
+	published->canary = CANARY;
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(mp_source_add(mp_workers[i], &s[i]), 0);
+	for (unsigned i = 0; i < 5000; i++) {
+		struct object *new = calloc(1, sizeof(*new)), *old;
+
+		new->canary = CANARY;
+		old = atomic_exchange(&published, new);
+		mp_defer(&old->deferred, object_free);
+		replaced++;
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		if (i % 64 == 0)
+			usleep(200);
+	}
+	UNTIL(objects_freed == replaced);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(mp_source_remove(mp_workers[i], &s[i]), 0);
+	UNTIL(mp_deferred_pending() == 0);
+	assert_int_equal(atomic_load(&bad_reads), 0);
+	free(published);
+}
+
+/* Calls, and helper threads with grants */
+
+struct counted_call {
+	struct mp_call call;
+	unsigned ran;
+};
+static unsigned calls_done;
+
+static void
+call_fn(struct worker *w, struct mp_call *c)
+{
+	((struct counted_call *)c)->ran++;
+}
+
+static void
+call_done(struct mp_call *c)
+{
+	assert_int_equal(((struct counted_call *)c)->ran, 1);
+	calls_done++;
+}
+
+static void
+test_calls(void **state)
+{
+	static struct counted_call calls[3000];
+
+	for (unsigned i = 0; i < 3000; i++) {
+		calls[i].call.fn = call_fn;
+		calls[i].call.done = call_done;
+		mp_call(mp_workers[i % 2], &calls[i].call);
+	}
+	UNTIL(calls_done == 3000);
+}
+
+static _Atomic unsigned granted;
+static bool helper_back;
+
+static void
+helper_fn(void *arg)
+{
+	struct rte_mbuf *m[200];
+	unsigned n = 0;
+
+	while (n < 200 && (m[n] = rte_pktmbuf_alloc(mp_workers[1]->pool)) != NULL)
+		n++;
+	atomic_store(&granted, n);
+	/* half goes back before the end, half by it */
+	for (unsigned i = 0; i < n; i++)
+		rte_pktmbuf_free(m[i]);
+}
+
+static void
+helper_done(void *arg)
+{
+	helper_back = true;
+}
+
+static void
+test_helper_granted(void **state)
+{
+	struct mp_grant_request req = {mp_workers[1], 100};
+
+	assert_int_equal(mp_helper_run_granted(&req, 1, helper_fn, helper_done, NULL), 0);
+	UNTIL(helper_back);
+	assert_int_equal(granted, 100);
+	UNTIL(mp_pool_free_count(mp_workers[1]) == POOL);
+}
+
+/* Timers: set on the worker, far, near, restarted, stopped */
+
+static struct {
+	struct mp_call call;
+	struct mp_timer t[4];
+	_Atomic unsigned fired[4];
+	_Atomic bool far;
+} timers;
+
+static void
+timer_fn(struct worker *w, struct mp_timer *t)
+{
+	unsigned i = t - timers.t;
+
+	assert_int_equal(w->id, 0);
+	if (atomic_fetch_add(&timers.fired[i], 1) == 0 && i == 0)
+		mp_timer_set(w, t, 3);
+	if (i == 1)
+		mp_timer_stop(w, &timers.t[2]);
+}
+
+static void
+timer_start(struct worker *w, struct mp_call *c)
+{
+	for (unsigned i = 0; i < 4; i++)
+		timers.t[i].fn = timer_fn;
+	mp_timer_set(w, &timers.t[0], 5);
+	mp_timer_set(w, &timers.t[1], 20);
+	mp_timer_set(w, &timers.t[2], 25);
+	mp_timer_set(w, &timers.t[3], 4096 + 60);
+}
+
+static void
+test_timers(void **state)
+{
+	timers.call.fn = timer_start;
+	mp_call(mp_workers[0], &timers.call);
+	UNTIL(timers.fired[1] == 1);
+	assert_int_equal(timers.fired[0], 2);
+	UNTIL(timers.fired[3] == 1);
+	assert_int_equal(timers.fired[2], 0);
+	assert_int_equal(timers.fired[0], 2);
+}
+
+/* Punts: a flood is cut to the class's burst, the rest is counted */
+
+static unsigned punted;
+
+static void
+punt_fn(struct rte_mbuf *m)
+{
+	punted++;
+	pkt_consume(mp_control(), m);
+}
+
+static struct {
+	struct mp_call call;
+	_Atomic bool done;
+} flood;
+
+static void
+flood_fn(struct worker *w, struct mp_call *c)
+{
+	for (unsigned i = 0; i < 500; i++) {
+		struct rte_mbuf *m = pkt_originate(w);
+
+		assert_non_null(m);
+		mp_punt(w, PUNT_ARP, m);
+	}
+	atomic_store(&flood.done, true);
+}
+
+static void
+test_punt_rate(void **state)
+{
+	flood.call.fn = flood_fn;
+	mp_call(mp_workers[0], &flood.call);
+	UNTIL(flood.done);
+	UNTIL(punted + mp_drop_sum(DROP_PUNT_RATE) == 500);
+	/* 10 in a burst; a slow machine may let a few more of 100 a second in */
+	assert_in_range(punted, 10, 60);
+	UNTIL(mp_pool_free_count(mp_workers[0]) == POOL);
+}
+
+static void
+test_pullup(void **state)
+{
+	struct rte_mbuf *m = NULL, *tail = NULL;
+	uint8_t want[300];
+
+	for (unsigned i = 0; i < 300; i++)
+		want[i] = i * 7;
+	for (unsigned i = 0; i < 100; i++) {
+		struct rte_mbuf *s = rte_pktmbuf_alloc(mp_control()->pool);
+
+		memcpy(rte_pktmbuf_append(s, 3), want + 3 * i, 3);
+		if (m == NULL)
+			m = s;
+		else
+			assert_int_equal(rte_pktmbuf_chain(m, s), 0);
+		tail = s;
+	}
+	assert_non_null(tail);
+	assert_int_equal(cksum_fold(cksum_mbuf(0, m, 0, 300)), cksum_fold(cksum_add(0, want, 300)));
+	assert_int_equal(cksum_fold(cksum_mbuf(0, m, 14, 281)), cksum_fold(cksum_add(0, want + 14, 281)));
+	assert_false(pkt_pullup(m, 301));
+	assert_true(pkt_pullup(m, 40));
+	assert_memory_equal(rte_pktmbuf_mtod(m, char *), want, 40);
+	assert_int_equal(m->pkt_len, 300);
+	assert_true(pkt_pullup(m, 300));
+	assert_memory_equal(rte_pktmbuf_mtod(m, char *), want, 300);
+	assert_int_equal(m->nb_segs, 1);
+	rte_pktmbuf_free(m);
+	assert_int_equal(mp_pool_free_count(mp_control()), POOL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_ring),
+	    cmocka_unit_test(test_ring_full),
+	    cmocka_unit_test(test_pool_home),
+	    cmocka_unit_test(test_pool_empty),
+	    cmocka_unit_test(test_grace),
+	    cmocka_unit_test(test_calls),
+	    cmocka_unit_test(test_helper_granted),
+	    cmocka_unit_test(test_timers),
+	    cmocka_unit_test(test_punt_rate),
+	    cmocka_unit_test(test_pullup),
+	};
+	struct mp_config conf = {.nworkers = 2, .pool_buffers = POOL};
+	int r;
+
+	base = event_base_new();
+	if (mp_eal_init() != 0 || pkt_init() != 0 || mp_start(&conf, base) != 0)
+		return 1;
+	mp_hooks = (struct mp_hooks){.resume = pkt_resume, .reinput = pkt_run_reinput};
+	pkt_stage_register(PKT_IP_INPUT, stage_forward);
+	mp_punt_register(PUNT_ARP, punt_fn, 100, 10);
+	if (mp_run() != 0)
+		return 1;
+	r = cmocka_run_group_tests(tests, NULL, NULL);
+	mp_stop();
+	event_base_free(base);
+	return r;
+}
