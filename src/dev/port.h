@@ -69,16 +69,16 @@ struct port_ops {
 #define PORT_MAXQ 32
 
 struct port {
-	const struct port_ops *ops; /* [I] */
-	void *priv;		    /* [I] the driver's */
-	char name[64];		    /* [I] the device's name, as the user gave it */
-	uint8_t lladdr[6];	    /* [I] the device's own address */
-	uint32_t mtu_max;	    /* [I] largest MTU (Ethernet payload) the device carries */
-	uint16_t nrxq, ntxq;	    /* [I] after start */
+	const struct port_ops *ops;   /* [I] */
+	void *priv;		      /* [I] the driver's */
+	char name[64];		      /* [I] the device's name, as the user gave it */
+	uint8_t lladdr[6];	      /* [I] the device's own address */
+	uint32_t mtu_max;	      /* [I] largest MTU (Ethernet payload) the device carries */
+	uint16_t nrxq, ntxq;	      /* [I] after start */
 	uint16_t rxworker[PORT_MAXQ]; /* [I] worker id of each receive queue */
 	uint16_t txworker[PORT_MAXQ]; /* [I] worker id of each transmit queue */
-	struct ifnet *ifp;	    /* [c] set by port_attach */
-	struct port_if *pif;	    /* [c] port.c's own state */
+	struct ifnet *ifp;	      /* [c] set by port_attach */
+	struct port_if *pif;	      /* [c] port.c's own state */
 	/* counted by the driver; [w] per queue */
 	struct port_qstats {
 		uint64_t rx_errors, rx_nobuf, rx_missed, tx_errors;

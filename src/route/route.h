@@ -40,13 +40,13 @@ enum nh_type {
 
 /* What workers read.  Immutable after publish; one cache line. */
 struct nexthop {
-	uint8_t nh_type;   /* [I] enum nh_type */
-	uint8_t nh_family; /* [I] AF_INET or AF_INET6: selects the ethertype in the header */
-	uint8_t nh_l2len;  /* [I] 14 for Ethernet */
-	uint8_t nh_gen;	   /* [I] of the interface */
-	uint16_t nh_ifindex; /* [I] */
-	uint16_t nh_mtu;   /* [I] of the interface (or route), 0: ask the interface */
-	uint8_t nh_l2[24]; /* [I] link header, left-aligned */
+	uint8_t nh_type;      /* [I] enum nh_type */
+	uint8_t nh_family;    /* [I] AF_INET or AF_INET6: selects the ethertype in the header */
+	uint8_t nh_l2len;     /* [I] 14 for Ethernet */
+	uint8_t nh_gen;	      /* [I] of the interface */
+	uint16_t nh_ifindex;  /* [I] */
+	uint16_t nh_mtu;      /* [I] of the interface (or route), 0: ask the interface */
+	uint8_t nh_l2[24];    /* [I] link header, left-aligned */
 	struct ifnet *nh_ifp; /* [I] valid while published: interface destruction replaces the next hop first */
 	union {
 		union in_any nh_addr;	 /* [I] the neighbour's, or the local address */
@@ -88,7 +88,8 @@ uint32_t nexthop_refs(uint32_t index);
 void nexthop_release(uint32_t index);
 /* => control; true if any worker used the next hop since the last call (per-worker marks, cleared) */
 bool nexthop_used(uint32_t index);
-extern _Atomic uint8_t *nexthop_marks[MP_MAXTHREADS]; /* [a] one octet per next hop, set by the thread, cleared by control */
+extern _Atomic uint8_t
+    *nexthop_marks[MP_MAXTHREADS]; /* [a] one octet per next hop, set by the thread, cleared by control */
 
 /* => worker (or control for its own); the next hop carried a packet */
 static inline void
@@ -141,8 +142,8 @@ int fib_remove(int family, const union in_any *, unsigned plen, uint32_t nh);
 struct rt_path { /* one next hop of a route */
 	bool has_gw;
 	union in_any gw;
-	uint16_t gw_ifindex;   /* the gateway's or the route's interface; 0: found by the gateway */
-	uint16_t weight;       /* 1.. */
+	uint16_t gw_ifindex; /* the gateway's or the route's interface; 0: found by the gateway */
+	uint16_t weight;     /* 1.. */
 };
 
 struct rt_spec {
@@ -153,7 +154,7 @@ struct rt_spec {
 	union in_any dst;
 	uint16_t dst_zone; /* interface index for link-local destinations (fe80::%IF/64), else 0 */
 	struct rt_path *paths;
-	unsigned npaths; /* rt_change: 0 keeps the paths; rt_delete: 0 is any */
+	unsigned npaths;  /* rt_change: 0 keeps the paths; rt_delete: 0 is any */
 	union in_any ifa; /* -ifa */
 	bool has_ifa;
 	uint32_t mtu; /* 0: the interface's */
@@ -215,8 +216,8 @@ struct rt_msg {
 	union in_any dst;
 	struct ifnet *ifp; /* or NULL */
 	bool has_gw;
-	union in_any gw;	/* gateway address, if has_gw */
-	const uint8_t *lladdr;	/* or the neighbour's link address, else link#N */
+	union in_any gw;	  /* gateway address, if has_gw */
+	const uint8_t *lladdr;	  /* or the neighbour's link address, else link#N */
 	const struct ifaddr *ifa; /* or NULL: the address messages' address, a route's -ifa */
 	bool has_author;
 	union in_any author; /* who asked: RTM_MISS of a neighbour that does not answer */
