@@ -60,7 +60,7 @@ struct port_ops {
 	int (*set_media)(struct port *, enum port_media);
 	/* => control; a shmif's file, NULL: leave it; 0 or -errno with err filled */
 	int (*set_linkstr)(struct port *, const char *, char *err, size_t errlen);
-	/* => control; adds members to if.list's object (json_t *): device, driver, linkstr, ... */
+	/* => control; adds members to if.list's object (json_t *): device, driver, linkstr, mediaactive ("1000baseT") ... */
 	void (*status)(struct port *, void *json_object);
 	/* => control; the command lines that recreate the interface; NULL: "ifconfig NAME create" */
 	void (*save)(struct port *, void (*line)(void *, const char *), void *);

@@ -74,3 +74,16 @@ if_destroy(struct ifnet *ifp, char *err, size_t errlen)
 		snprintf(err, errlen, "%s: cannot be destroyed: %s", ifp->if_xname, strerror(-error));
 	return error;
 }
+
+void
+if_destroy_all(void)
+{
+	struct ifnet *ifp, *next;
+
+	ASSERT_CONTROL();
+	for (ifp = TAILQ_FIRST(&ifnet_list); ifp != NULL; ifp = next) {
+		next = TAILQ_NEXT(ifp, if_list);
+		if (ifp->if_ops->destroy == NULL || ifp->if_ops->destroy(ifp) != 0)
+			if_detach(ifp, NULL);
+	}
+}

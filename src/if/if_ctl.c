@@ -346,6 +346,8 @@ if_stats_sum(const struct ifnet *ifp, struct if_stats *sum)
 		for (unsigned k = 0; k < sizeof(*sum) / sizeof(*s); k++)
 			s[k] += __atomic_load_n(&t[k], __ATOMIC_RELAXED);
 	}
+	if (ifp->if_ops->add_stats != NULL)
+		ifp->if_ops->add_stats(ifp, sum);
 }
 
 /*

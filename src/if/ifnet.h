@@ -72,6 +72,8 @@ struct if_ops {
 	int (*set_queues)(struct ifnet *, unsigned);
 	/* => control; adds type-specific members to if.list's object and type-specific lines' data */
 	void (*status)(struct ifnet *, void *json_object);
+	/* => control; adds what the device itself counts */
+	void (*add_stats)(const struct ifnet *, struct if_stats *);
 	/* => control; appends the command lines that recreate the interface (config.save), without addresses */
 	void (*save)(struct ifnet *, void (*line)(void *, const char *), void *);
 };
@@ -155,6 +157,11 @@ int if_lo_create(void);
 /* => control; "ifconfig NAME create" and "ifconfig NAME destroy"; 0 or -errno with err filled */
 int if_create(const char *xname, char *err, size_t errlen);
 int if_destroy(struct ifnet *, char *err, size_t errlen);
+/*
+ * => control, at the end, while the workers run: destroys every interface.  Devices are given back when
+ * mp_deferred_pending() and mp_helper_pending() are both 0; the event loop must go on until then.
+ */
+void if_destroy_all(void);
 int if_set_flags(
     struct ifnet *, uint32_t set, uint32_t clear);	      /* => control; UP runs ops->up and tells the protocols */
 void if_link_state_change(struct ifnet *, enum if_linkstate); /* => control */
