@@ -89,11 +89,11 @@ port_transmit(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned
 			mcasts -= *rte_pktmbuf_mtod(m[i], const uint8_t *) & 1;
 			pkt_drop(w, m[i], DROP_TX_FULL);
 		}
-		st->odrops += n - sent;
+		mp_add(&st->odrops, n - sent);
 	}
-	st->opackets += sent;
-	st->obytes += bytes;
-	st->omcasts += mcasts;
+	mp_add(&st->opackets, sent);
+	mp_add(&st->obytes, bytes);
+	mp_add(&st->omcasts, mcasts);
 	COUNT_ADD(w, PKT_TRANSMITTED, sent);
 }
 

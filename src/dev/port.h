@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A port: a device that moves Ethernet frames, with queues.  Drivers (ethdev, linux, shmif, tap) fill a struct port_ops;
- * port.c makes a struct ifnet of it, gives each queue to a worker and carries packets between the two.
+ * A port: a device that moves Ethernet frames, with queues.  Drivers (ethdev, linux, shmif, tap) fill a struct
+ * port_ops; port.c makes a struct ifnet of it, gives each queue to a worker and carries packets between the two.
  *
  * Synchronization: each receive queue is polled by one worker, each transmit queue is filled by one worker; a queue's
  * state is that worker's ([w]).  Workers without a transmit queue of their own hand packets to the owner's inbox.
@@ -11,6 +11,7 @@
 #define SMPNET_PORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct port;
@@ -36,7 +37,8 @@ struct port_ops {
 	int (*start)(struct port *, char *err, size_t errlen);
 	/* => helper thread or control; no worker polls or transmits any more; gives back every buffer */
 	void (*stop)(struct port *);
-	/* => helper thread or control; frees the device's state (priv); port.c frees the struct port itself, from malloc */
+	/* => helper thread or control; frees the device's state (priv); port.c frees the struct port itself, from
+	 * malloc */
 	void (*close)(struct port *);
 
 	/* => the queue's worker; up to n frames from the worker's own pool (mp_self->pool); returns how many */
@@ -45,7 +47,8 @@ struct port_ops {
 	uint16_t (*tx_burst)(struct port *, uint16_t q, struct rte_mbuf **, uint16_t n);
 	/* => control; the queue's pollable descriptor, or -1 */
 	int (*rx_fd)(struct port *, uint16_t q);
-	/* => the queue's worker, before sleeping: ask for a wake-up through rx_fd; true if a frame is there already. May be NULL. */
+	/* => the queue's worker, before sleeping: ask for a wake-up through rx_fd; true if a frame is there already.
+	 * May be NULL. */
 	bool (*rx_arm)(struct port *, uint16_t q);
 	void (*rx_disarm)(struct port *, uint16_t q); /* may be NULL */
 	/* => the queue's worker; once per loop when frames were sent: kick, reclaim. May be NULL. */
@@ -60,7 +63,8 @@ struct port_ops {
 	int (*set_media)(struct port *, enum port_media);
 	/* => control; a shmif's file, NULL: leave it; 0 or -errno with err filled */
 	int (*set_linkstr)(struct port *, const char *, char *err, size_t errlen);
-	/* => control; adds members to if.list's object (json_t *): device, driver, linkstr, mediaactive ("1000baseT") ... */
+	/* => control; adds members to if.list's object (json_t *): device, driver, linkstr, mediaactive ("1000baseT")
+	 * ... */
 	void (*status)(struct port *, void *json_object);
 	/* => control; the command lines that recreate the interface; NULL: "ifconfig NAME create" */
 	void (*save)(struct port *, void (*line)(void *, const char *), void *);

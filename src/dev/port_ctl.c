@@ -167,10 +167,10 @@ port_add_stats(const struct ifnet *ifp, struct if_stats *sum)
 	for (unsigned q = 0; q < PORT_MAXQ; q++) {
 		const struct port_qstats *st = &port->qstats[q];
 
-		sum->ierrors += __atomic_load_n(&st->rx_errors, __ATOMIC_RELAXED);
-		sum->idrops += __atomic_load_n(&st->rx_nobuf, __ATOMIC_RELAXED);
-		sum->idrops += __atomic_load_n(&st->rx_missed, __ATOMIC_RELAXED);
-		sum->oerrors += __atomic_load_n(&st->tx_errors, __ATOMIC_RELAXED);
+		sum->ierrors += mp_read(&st->rx_errors);
+		sum->idrops += mp_read(&st->rx_nobuf);
+		sum->idrops += mp_read(&st->rx_missed);
+		sum->oerrors += mp_read(&st->tx_errors);
 	}
 }
 
@@ -418,5 +418,5 @@ port_detach(struct port *port, void (*done)(void *), void *arg)
 	for (uint16_t q = 0; q < port->nrxq; q++)
 		if (pif->rxadded[q])
 			(void)mp_source_remove(mp_workers[port->rxworker[q]], &pif->rxq[q].source); /* 1 */
-	if_detach(port->ifp, port_unheld); /* 2, 3 */
+	if_detach(port->ifp, port_unheld);							    /* 2, 3 */
 }

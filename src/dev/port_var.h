@@ -8,26 +8,26 @@
 #include "mp/mp.h"
 
 struct port_rxq {
-	struct mp_source source; /* [I] */
-	struct port *port;	 /* [I] */
-	struct ifnet *ifp;	 /* [I] */
-	uint16_t q;		 /* [I] */
+	struct mp_source source;							 /* [I] */
+	struct port *port;								 /* [I] */
+	struct ifnet *ifp;								 /* [I] */
+	uint16_t q;									 /* [I] */
 	uint16_t (*rx_burst)(struct port *, uint16_t q, struct rte_mbuf **, uint16_t n); /* [I] */
 };
 
 #define PORT_MAXDONE 4
 
 struct port_if {
-	struct port *port; /* [I] */
+	struct port *port;								 /* [I] */
 	uint16_t (*tx_burst)(struct port *, uint16_t q, struct rte_mbuf **, uint16_t n); /* [I] */
-	int16_t txq[MP_MAXWORKERS];   /* [I] the worker's transmit queue, -1: none */
-	uint16_t txto[MP_MAXWORKERS]; /* [I] whom a worker without one hands its frames to */
+	int16_t txq[MP_MAXWORKERS];	/* [I] the worker's transmit queue, -1: none */
+	uint16_t txto[MP_MAXWORKERS];	/* [I] whom a worker without one hands its frames to */
 	struct port_rxq rxq[PORT_MAXQ]; /* [I] */
-	bool rxadded[PORT_MAXQ];      /* [c] */
-	struct port_link link;	      /* [c] as last read */
-	enum port_media media;	      /* [c] */
-	bool detaching;		      /* [c] */
-	unsigned ndone;		      /* [c] */
+	bool rxadded[PORT_MAXQ];	/* [c] */
+	struct port_link link;		/* [c] as last read */
+	enum port_media media;		/* [c] */
+	bool detaching;			/* [c] */
+	unsigned ndone;			/* [c] */
 	struct {
 		void (*fn)(void *);
 		void *arg;

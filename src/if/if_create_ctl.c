@@ -76,7 +76,7 @@ if_destroy(struct ifnet *ifp, char *err, size_t errlen)
 }
 
 void
-if_destroy_all(void)
+ifnet_destroy_all(void)
 {
 	struct ifnet *ifp, *next;
 

@@ -344,7 +344,7 @@ if_stats_sum(const struct ifnet *ifp, struct if_stats *sum)
 		const uint64_t *t = (const uint64_t *)&ifp->if_stats[i];
 
 		for (unsigned k = 0; k < sizeof(*sum) / sizeof(*s); k++)
-			s[k] += __atomic_load_n(&t[k], __ATOMIC_RELAXED);
+			s[k] += mp_read(&t[k]);
 	}
 	if (ifp->if_ops->add_stats != NULL)
 		ifp->if_ops->add_stats(ifp, sum);
@@ -365,19 +365,6 @@ if_ctl_transmit(struct ifnet *ifp, struct rte_mbuf *m)
 	mp_handoff(mp_control(), mp_workers[ifp->if_txworker], &m, 1);
 }
 
-/* Do the interfaces that a packet names still exist? */
-static bool
-if_meta_check(const struct pktmeta *meta)
-{
-	struct ifnet *ifp;
-
-	if (meta->iif != 0 && ((ifp = ifnet_get(meta->iif)) == NULL || ifp->if_gen != meta->iifgen))
-		return false;
-	if (meta->stage == PKT_IF_TRANSMIT && ((ifp = ifnet_get(meta->oif)) == NULL || ifp->if_gen != meta->oifgen))
-		return false;
-	return true;
-}
-
 /*
  * => control, at start, before mp_run; 0 or -errno
  */
@@ -385,8 +372,6 @@ int
 ifnet_init(void)
 {
 	ASSERT_CONTROL();
-	pkt_stage_register(PKT_IF_TRANSMIT, if_transmit);
-	pkt_stage_check(if_meta_check);
 	for (unsigned i = 0; i < mp_nworkers; i++) {
 		struct worker *w = mp_workers[i];
 

@@ -34,7 +34,7 @@ static void
 if_drop(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned n, enum mp_drop why)
 {
 	if (ifp != NULL)
-		if_stats_of(ifp, w)->odrops += n;
+		mp_add(&if_stats_of(ifp, w)->odrops, n);
 	for (unsigned i = 0; i < n; i++)
 		pkt_drop(w, m[i], why);
 }
@@ -172,14 +172,14 @@ if_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 		mcasts += *rte_pktmbuf_mtod(m, const uint8_t *) & 1;
 	}
 	COUNT_ADD(w, PKT_RECEIVED, n);
-	st->ipackets += n;
-	st->ibytes += bytes;
-	st->imcasts += mcasts;
+	mp_add(&st->ipackets, n);
+	mp_add(&st->ibytes, bytes);
+	mp_add(&st->imcasts, mcasts);
 
 	if (__builtin_expect(atomic_load_explicit(&ifp->if_capture, memory_order_relaxed) != 0, 0))
 		if_capture(w, v->m, n);
 	if (__builtin_expect(!(atomic_load_explicit(&ifp->if_flags, memory_order_relaxed) & IFF_SMP_UP), 0)) {
-		st->idrops += n;
+		mp_add(&st->idrops, n);
 		pktvec_drop(
 		    w, v, atomic_load_explicit(&ifp->if_dead, memory_order_relaxed) ? DROP_IF_GONE : DROP_IF_DOWN);
 		return;

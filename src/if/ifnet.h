@@ -161,7 +161,7 @@ int if_destroy(struct ifnet *, char *err, size_t errlen);
  * => control, at the end, while the workers run: destroys every interface.  Devices are given back when
  * mp_deferred_pending() and mp_helper_pending() are both 0; the event loop must go on until then.
  */
-void if_destroy_all(void);
+void ifnet_destroy_all(void);
 int if_set_flags(
     struct ifnet *, uint32_t set, uint32_t clear);	      /* => control; UP runs ops->up and tells the protocols */
 void if_link_state_change(struct ifnet *, enum if_linkstate); /* => control */

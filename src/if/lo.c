@@ -16,15 +16,15 @@ lo_transmit(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned n
 		struct pktmeta *meta = pkt_meta(m[i]);
 		uint8_t version = m[i]->data_len > 0 ? *rte_pktmbuf_mtod(m[i], const uint8_t *) >> 4 : 0;
 
-		st->opackets++;
-		st->obytes += m[i]->pkt_len;
+		mp_add(&st->opackets, 1);
+		mp_add(&st->obytes, m[i]->pkt_len);
 		if (version != 4 && version != 6) {
-			st->noproto++;
+			mp_add(&st->noproto, 1);
 			pkt_drop(w, m[i], DROP_LO_PROTO);
 			continue;
 		}
-		st->ipackets++;
-		st->ibytes += m[i]->pkt_len;
+		mp_add(&st->ipackets, 1);
+		mp_add(&st->ibytes, m[i]->pkt_len);
 		meta->iif = ifp->if_index;
 		meta->iifgen = ifp->if_gen;
 		meta->flags &= PKT_F_LOCAL | PKT_F_L4OK;

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Devices: what is done once at start and at the end. */
+#include "dev/dev.h"
+#include "mp/mp.h"
+
+int
+dev_init(void)
+{
+	ASSERT_CONTROL();
+	return 0;
+}
+
+void
+dev_fini(void)
+{
+	ASSERT_CONTROL();
+}
