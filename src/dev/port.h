@@ -35,6 +35,8 @@ struct port_ops {
 	 * rxworker[q] is the worker whose pool receive queue q allocates from.  0 or -errno with err filled.
 	 */
 	int (*start)(struct port *, char *err, size_t errlen);
+	/* => control; a detach begins: the driver's own timers and events must let go of the port.  May be NULL */
+	void (*detaching)(struct port *);
 	/* => helper thread or control; no worker polls or transmits any more; gives back every buffer */
 	void (*stop)(struct port *);
 	/* => helper thread or control; frees the device's state (priv); port.c frees the struct port itself, from

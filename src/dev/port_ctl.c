@@ -415,6 +415,8 @@ port_detach(struct port *port, void (*done)(void *), void *arg)
 	if (pif->detaching)
 		return;
 	pif->detaching = true;
+	if (port->ops->detaching != NULL)
+		port->ops->detaching(port);
 	for (uint16_t q = 0; q < port->nrxq; q++)
 		if (pif->rxadded[q])
 			(void)mp_source_remove(mp_workers[port->rxworker[q]], &pif->rxq[q].source); /* 1 */
