@@ -190,16 +190,19 @@ port_status(struct ifnet *ifp, void *json_object)
 	struct port *port = port_of(ifp);
 	struct port_if *pif = port->pif;
 	json_t *o = json_object;
+	char media[48];
 
 	json_object_set_new(o, "kind", json_string(port->ops->kind));
-	json_object_set_new(o, "media", json_string(pif->media == PORT_MEDIA_NONE ? "none" : "autoselect"));
-	if (port->ops->link != NULL) {
+	media[0] = '\0';
+	if (ifp->if_linkstate == LINK_UP && pif->link.mbps != 0)
+		snprintf(media, sizeof(media),
+		    pif->link.mbps % 1000 == 0 ? " (%uGbit %s-duplex)" : " (%uMbit %s-duplex)",
+		    pif->link.mbps % 1000 == 0 ? pif->link.mbps / 1000 : pif->link.mbps,
+		    pif->link.full_duplex ? "full" : "half");
+	json_object_set_new(
+	    o, "media", json_sprintf("Ethernet %s%s", pif->media == PORT_MEDIA_NONE ? "none" : "autoselect", media));
+	if (port->ops->link != NULL)
 		json_object_set_new(o, "status", json_string(ifp->if_linkstate == LINK_UP ? "active" : "no carrier"));
-		if (pif->link.up && pif->link.mbps != 0) {
-			json_object_set_new(o, "mbps", json_integer(pif->link.mbps));
-			json_object_set_new(o, "fullduplex", json_boolean(pif->link.full_duplex));
-		}
-	}
 	json_object_set_new(o, "queues",
 	    json_pack("{s:i,s:i,s:o,s:o}", "rx", port->nrxq, "tx", port->ntxq, "rxworkers",
 		port_workers(port->rxworker, port->nrxq), "txworkers", port_workers(port->txworker, port->ntxq)));

@@ -198,8 +198,8 @@ ifa_elsewhere(const struct ifnet *ifp, int family, const union in_any *addr)
 }
 
 /* The broadcast address that goes without saying. */
-static void
-ifa_default_broadcast(const struct ifnet *ifp, struct ifaddr *ifa)
+void
+if_addr_default_broadcast(const struct ifnet *ifp, struct ifaddr *ifa)
 {
 	if (ifa->ifa_family != AF_INET || !(ifp->if_flags & IFF_SMP_BROADCAST)) {
 		ifa->ifa_has_brd = false;
@@ -240,6 +240,24 @@ ifa_replace(struct ifaddr *ifa, const struct ifaddr *want)
 }
 
 int
+if_addr_check(const struct ifnet *ifp, const struct ifaddr *spec)
+{
+	int error;
+
+	if (spec->ifa_family != AF_INET && spec->ifa_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	error = spec->ifa_family == AF_INET ? ifa_check4(ifp, spec) : ifa_check6(ifp, spec);
+	if (error != 0)
+		return error;
+	if (spec->ifa_has_dst && !(ifp->if_flags & (IFF_SMP_P2P | IFF_SMP_LOOPBACK)))
+		return -EINVAL;
+	if (ifa_lookup(ifp, spec->ifa_family, &spec->ifa_addr) == NULL &&
+	    ifa_elsewhere(ifp, spec->ifa_family, &spec->ifa_addr))
+		return -EEXIST;
+	return 0;
+}
+
+int
 if_addr_add(struct ifnet *ifp, const struct ifaddr *spec)
 {
 	struct ifaddr want = *spec, *ifa;
@@ -247,13 +265,9 @@ if_addr_add(struct ifnet *ifp, const struct ifaddr *spec)
 	int error;
 
 	ASSERT_CONTROL();
-	if (want.ifa_family != AF_INET && want.ifa_family != AF_INET6)
-		return -EAFNOSUPPORT;
-	error = want.ifa_family == AF_INET ? ifa_check4(ifp, &want) : ifa_check6(ifp, &want);
+	error = if_addr_check(ifp, &want);
 	if (error != 0)
 		return error;
-	if (want.ifa_has_dst && !(ifp->if_flags & (IFF_SMP_P2P | IFF_SMP_LOOPBACK)))
-		return -EINVAL;
 	if (want.ifa_preferred == 0)
 		want.ifa_preferred = UINT64_MAX;
 	if (want.ifa_valid == 0)
@@ -263,13 +277,10 @@ if_addr_add(struct ifnet *ifp, const struct ifaddr *spec)
 			return -EINVAL;
 		want.ifa_preferred = want.ifa_valid;
 	}
-	ifa_default_broadcast(ifp, &want);
+	if_addr_default_broadcast(ifp, &want);
 	ifa = ifa_lookup(ifp, want.ifa_family, &want.ifa_addr);
 	if (ifa != NULL)
 		return ifa_replace(ifa, &want);
-	if (ifa_elsewhere(ifp, want.ifa_family, &want.ifa_addr))
-		return -EEXIST;
-
 	ifa = calloc(1, sizeof(*ifa));
 	if (ifa == NULL)
 		return -ENOMEM;

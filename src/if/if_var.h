@@ -5,6 +5,8 @@
 
 #include "if/ifnet.h"
 
+#include <jansson.h>
+
 #define IF_MTU_MIN 42
 #define IF_MTU_MAX 65535
 #define LO_MTU	   33624
@@ -17,10 +19,16 @@ int if_txbuf_make(uint16_t index);
 /* => control; "name" is PREFIX and a unit, nothing else; the kind, or NULL */
 const struct if_kind *if_kind_of(const char *xname);
 extern _Atomic int if_auto_linklocal; /* [a] net.inet6.ip6.auto_linklocal */
+/* => control; could the interface have the address?  0 or if_addr_add's -errno */
+int if_addr_check(const struct ifnet *, const struct ifaddr *);
+/* => sets the broadcast address that goes without saying, where there is one */
+void if_addr_default_broadcast(const struct ifnet *, struct ifaddr *);
 bool if_addr_lifetime(struct ifaddr *);
 /* => the lower 64 bits from the link address (RFC 4291, appendix A) */
 void if_addr_eui64(uint64_t lladdr, struct in6_addr *);
 void lo_transmit(struct worker *, struct ifnet *, struct rte_mbuf **, unsigned n);
 int lo_create(const char *xname, char *err, size_t errlen);
+
+json_t *if_json(struct ifnet *);
 
 #endif

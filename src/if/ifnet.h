@@ -99,6 +99,7 @@ struct ifnet {
 	uint32_t if_metric;		     /* [c] */
 	uint32_t if_promisc_refs;	     /* [c] */
 	bool if_user_promisc;		     /* [c] one of them is the administrator's */
+	bool if_user_mtu, if_user_lladdr;    /* [c] set by the administrator: configuration */
 	uint32_t if_allmulti_refs;	     /* [c] */
 	struct if_stats if_zero;	     /* [c] subtracted when displayed (ifconfig -z) */
 	TAILQ_HEAD(, ifaddr) if_addrs;	     /* [c] in order of addition */
