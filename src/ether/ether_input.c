@@ -2,7 +2,6 @@
 /* Ethernet input: frames of one interface are checked and sorted to IPv4, IPv6 and ARP. */
 
 #include <rte_branch_prediction.h>
-#include <rte_prefetch.h>
 
 #include "ether/ether.h"
 #include "if/ifnet.h"
@@ -12,9 +11,8 @@
 void ip_input(struct worker *, struct pktvec *);
 void ip6_input(struct worker *, struct pktvec *);
 
-#define ETHER_AHEAD 4 /* packets prefetched ahead */
-#define IP_MINHDR   20
-#define ARP_LEN	    28
+#define IP_MINHDR 20
+#define ARP_LEN	  28
 
 /* if_lladdr and the first octets of a frame are compared as words */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian machines only");
@@ -48,7 +46,7 @@ ether_input_slow(struct worker *w, struct ifnet *ifp, uint64_t lladdr, struct rt
 	uint16_t type;
 
 	if (m->pkt_len < ETHER_HDRLEN || !pkt_pullup(m, ETHER_HDRLEN)) {
-		stats->ierrors++;
+		mp_add(&stats->ierrors, 1);
 		reason = DROP_ETHER_SHORT;
 		goto drop;
 	}
@@ -57,14 +55,13 @@ ether_input_slow(struct worker *w, struct ifnet *ifp, uint64_t lladdr, struct rt
 
 	if (ether_is_group(eh->eh_dst)) {
 		meta->flags |= ether_addr_word(eh->eh_dst) == ETHER_ADDRBITS ? PKT_F_BCAST : PKT_F_MCAST;
-		stats->imcasts++;
 	} else if (ether_addr_word(eh->eh_dst) != lladdr) {
 		meta->flags |= PKT_F_PROMISC;
 		reason = DROP_ETHER_NOTUS;
 		goto drop;
 	}
 	if (ether_is_group(eh->eh_src)) {
-		stats->ierrors++;
+		mp_add(&stats->ierrors, 1);
 		reason = DROP_ETHER_BADSRC;
 		goto drop;
 	}
@@ -78,13 +75,13 @@ ether_input_slow(struct worker *w, struct ifnet *ifp, uint64_t lladdr, struct rt
 		const struct ether_tag *tag;
 
 		if (m->pkt_len < ETHER_HDRLEN + ETHER_TAGLEN || !pkt_pullup(m, ETHER_HDRLEN + ETHER_TAGLEN)) {
-			stats->ierrors++;
+			mp_add(&stats->ierrors, 1);
 			reason = DROP_ETHER_SHORT;
 			goto drop;
 		}
 		tag = rte_pktmbuf_mtod_offset(m, const struct ether_tag *, ETHER_HDRLEN);
 		if ((ntohs(tag->et_tci) & 0xfff) != 0) {
-			stats->noproto++;
+			mp_add(&stats->noproto, 1);
 			reason = DROP_ETHER_NOVLAN;
 			goto drop;
 		}
@@ -104,7 +101,7 @@ ether_input_slow(struct worker *w, struct ifnet *ifp, uint64_t lladdr, struct rt
 			goto drop;
 		}
 		if (m->pkt_len < hdrlen + ARP_LEN || !pkt_pullup(m, hdrlen + ARP_LEN)) {
-			stats->ierrors++;
+			mp_add(&stats->ierrors, 1);
 			reason = DROP_ARP_SHORT;
 			goto drop;
 		}
@@ -113,11 +110,11 @@ ether_input_slow(struct worker *w, struct ifnet *ifp, uint64_t lladdr, struct rt
 		return false;
 	case ETHER_T_VLAN:
 	case ETHER_T_QINQ:
-		stats->noproto++;
+		mp_add(&stats->noproto, 1);
 		reason = DROP_ETHER_NOVLAN;
 		goto drop;
 	default:
-		stats->noproto++;
+		mp_add(&stats->noproto, 1);
 		reason = type <= ETHER_MAXLLC ? DROP_ETHER_LLC : DROP_ETHER_NOPROTO;
 		goto drop;
 	}
@@ -135,19 +132,11 @@ ether_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 	struct pktvec v6;
 
 	ASSERT_WORKER();
-	for (unsigned i = 0; i < n && i < ETHER_AHEAD; i++) {
-		rte_prefetch0(pkt_data(v->m[i], const void *));
-		rte_prefetch0(pkt_meta(v->m[i]));
-	}
-
-	/* IPv4 packets are packed to the front of the vector they came in, IPv6 packets go to a second one. */
+	/* if_input has touched all of them.  IPv4 packets are packed to the front of the vector they came in, IPv6 packets go to a second one. */
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = v->m[i];
-		struct rte_mbuf *ahead = v->m[i + ETHER_AHEAD < n ? i + ETHER_AHEAD : n - 1];
 		uint16_t type;
 
-		rte_prefetch0(pkt_data(ahead, const void *));
-		rte_prefetch0(pkt_meta(ahead));
 		if (likely(
 			m->data_len >= ETHER_HDRLEN + IP_MINHDR && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0)) {
 			const struct ether_hdr *eh = pkt_data(m, const struct ether_hdr *);

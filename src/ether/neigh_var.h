@@ -17,13 +17,11 @@
 #include "ether/ether.h"
 #include "if/ifnet.h"
 #include "mp/mp.h"
-
-struct neigh;
+#include "pkt/pkt.h"
 
 /* What a worker told control lately, so that it does not repeat itself. */
-#define NEIGH_TOLD     256
-#define NEIGH_TOLD_MS  100
-#define NEIGH_MAXQUEUE 16 /* packets that may wait for one neighbour, at most */
+#define NEIGH_TOLD    256
+#define NEIGH_TOLD_MS 100
 
 struct neigh_told {
 	uint64_t since; /* [w] ms */
@@ -37,16 +35,190 @@ struct neigh_worker {			    /* w->proto[MP_SLOT_NEIGH] */
 /* Timers of the control thread: a heap by time, one event of the event loop for the earliest. */
 struct neigh_timer {
 	uint64_t nt_when;				   /* [c] ms */
-	uint32_t nt_pos;				   /* [c] place in the heap + 1; 0: not set */
+	uint32_t nt_pos;				   /* [c] place in the heap, from 1; 0: not set */
 	void (*nt_fn)(struct neigh_timer *, uint64_t now); /* [c] */
 };
 int neigh_timer_init(void);
 void neigh_timer_fini(void);
+int neigh_timer_adopt(void);
+void neigh_timer_disown(struct neigh_timer *);
 void neigh_timer_set(struct neigh_timer *, uint64_t when);
 void neigh_timer_stop(struct neigh_timer *);
-/* Runs what is due; returns ms until the next, or -1. */
-int neigh_timer_run(uint64_t now);
-uint64_t neigh_now(void);
-extern uint64_t (*neigh_clock)(void); /* tests have their own */
+/* => control; runs what is due; returns ms until the next, or -1 */
+int64_t neigh_timer_run(uint64_t now);
+extern uint64_t (*neigh_clock)(void); /* [c] mp_now_ms; tests have their own */
+uint32_t neigh_random(uint32_t below);
+
+/* Neighbour states: RFC 4861 section 7.3.2, for both families, and some of our own. */
+enum neigh_state {
+	NEIGH_NONE,	  /* nothing known; routes name its next hop */
+	NEIGH_INCOMPLETE, /* being asked for */
+	NEIGH_REACHABLE,
+	NEIGH_STALE,
+	NEIGH_DELAY,
+	NEIGH_PROBE,
+	NEIGH_PERMANENT, /* set by hand */
+	NEIGH_FAILED,	 /* did not answer; asked again after a while */
+	NEIGH_NSTATES
+};
+
+#define NEIGH_F_PROXY  0x01 /* answered for, not used: lives beside a real entry of the same address */
+#define NEIGH_F_PUB    0x02 /* answered for */
+#define NEIGH_F_TEMP   0x04 /* set by hand, until n_expire */
+#define NEIGH_F_ROUTER 0x08 /* says that it is a router (IPv6) */
+
+#define NEIGH_NONE_MS  10000 /* how often an emptied entry is looked at: routes may have let go of it */
+#define NEIGH_MAXQUEUE 16    /* packets that may wait for one neighbour, at most */
+
+struct neigh {
+	LIST_ENTRY(neigh) n_hash;		  /* [c] */
+	TAILQ_ENTRY(neigh) n_list;		  /* [c] the family's list of the state, in order of entry */
+	struct neigh_timer n_timer;		  /* [c] */
+	struct ifnet *n_ifp;			  /* [c] */
+	union in_any n_addr;			  /* [c] */
+	uint8_t n_family;			  /* [c] */
+	uint8_t n_state;			  /* [c] enum neigh_state */
+	uint8_t n_flags;			  /* [c] NEIGH_F_* */
+	uint8_t n_tries;			  /* [c] requests sent in this state */
+	uint8_t n_lladdr[ETHER_ADDRLEN];	  /* [c] valid in the states that neigh_usable() names */
+	bool n_published;			  /* [c] the next hop is FORWARD */
+	bool n_infib;				  /* [c] */
+	uint32_t n_nh;				  /* [c] next hop index, one reference is ours; 0: proxy */
+	uint64_t n_asked;			  /* [c] ms of the last request */
+	uint64_t n_confirmed;			  /* [c] ms of the last sign of life */
+	uint64_t n_expire;			  /* [c] ms, with NEIGH_F_TEMP */
+	unsigned n_qlen;			  /* [c] */
+	struct rte_mbuf *n_queue[NEIGH_MAXQUEUE]; /* [c] oldest first */
+};
+TAILQ_HEAD(neigh_list, neigh);
+
+/* What differs between ARP and neighbour discovery. */
+struct neigh_family {
+	uint8_t nf_family;	       /* [I] */
+	uint8_t nf_plen;	       /* [I] of a host route */
+	_Atomic int *nf_reachable;     /* [a] ms, the base of RFC 4861's random value */
+	_Atomic int *nf_retrans;       /* [a] ms */
+	_Atomic int *nf_delay;	       /* [a] s */
+	_Atomic int *nf_keep;	       /* [a] s */
+	_Atomic int *nf_mmaxtries;     /* [a] */
+	_Atomic int *nf_umaxtries;     /* [a] */
+	_Atomic int *nf_maxqueue;      /* [a] */
+	_Atomic int *nf_maxentries;    /* [a] */
+	_Atomic int *nf_maxincomplete; /* [a] */
+	enum mp_counter nf_dfrtotal, nf_dfrsent, nf_dfrdropped, nf_allocfail; /* [I] */
+	/* => asks for n; prompt is a packet that waits for it, or NULL; unicast: to the link address that is known */
+	void (*nf_solicit)(struct neigh *, struct rte_mbuf *prompt, bool unicast); /* [I] */
+	struct neigh_list nf_list[NEIGH_NSTATES];				   /* [c] */
+	unsigned nf_count[NEIGH_NSTATES];					   /* [c] */
+	unsigned nf_total;							   /* [c] */
+};
+extern struct neigh_family neigh_inet, neigh_inet6;
+
+static inline struct neigh_family *
+neigh_family(int family)
+{
+	return family == AF_INET ? &neigh_inet : &neigh_inet6;
+}
+
+/* The link address is known and used. */
+static inline bool
+neigh_usable(const struct neigh *n)
+{
+	return n->n_state >= NEIGH_REACHABLE && n->n_state <= NEIGH_PERMANENT;
+}
+
+static inline bool
+neigh_is_linklocal(int family, const union in_any *a)
+{
+	return family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&a->in6);
+}
+
+static inline size_t
+neigh_addrlen(int family)
+{
+	return family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+}
+
+static inline bool
+neigh_if_running(const struct ifnet *ifp)
+{
+	return (atomic_load_explicit(&ifp->if_flags, memory_order_relaxed) & IFF_SMP_UP) != 0 &&
+	       atomic_load_explicit(&ifp->if_linkstate, memory_order_relaxed) != LINK_DOWN;
+}
+
+/* neigh_ctl.c: the cache.  All on control. */
+struct neigh *neigh_find(const struct ifnet *, int family, const union in_any *, bool proxy);
+/* => in state NONE; NULL: the cache is full or memory is short (counted) */
+struct neigh *neigh_create(struct ifnet *, int family, const union in_any *, bool proxy);
+/* => n is gone afterwards, unless routes use its next hop: then it is in state NONE; what waits is dropped */
+void neigh_delete(struct neigh *, enum mp_drop);
+bool neigh_pinned(const struct neigh *);
+void neigh_publish(struct neigh *);
+void neigh_notify(const struct neigh *, int type, const union in_any *author);
+/* => calls fn for every neighbour, which it may delete */
+void neigh_walk(int family, void (*fn)(struct neigh *, void *), void *arg);
+/* => makes room for one more incomplete entry, at the cost of the oldest */
+void neigh_make_room(struct neigh_family *, enum neigh_state);
+bool neigh_in_prefix(const union in_any *, const union in_any *prefix, unsigned plen);
+void neigh_to_state(struct neigh *, enum neigh_state);
+
+/* nud_ctl.c: the states. */
+void nud_timer(struct neigh_timer *, uint64_t now);
+/* => takes the packet (data at the IP header): sent through n, or kept until n is known */
+void nud_output(struct neigh *, struct rte_mbuf *);
+/* => n's link address is known now; confirmed: it answered us */
+void nud_learn(struct neigh *, const uint8_t *lladdr, bool confirmed);
+void nud_confirm(struct neigh *);
+void nud_stale(struct neigh *);
+void nud_permanent(struct neigh *, const uint8_t *lladdr, uint64_t expire);
+void nud_drop_queue(struct neigh *, enum mp_drop);
+/* => looks whether a stale neighbour is in use again */
+void nud_poll(struct neigh *, uint64_t now);
+extern unsigned nud_waiting; /* packets that wait, in all */
+
+/* arp_ctl.c */
+void arp_input(struct rte_mbuf *);
+void arp_solicit(struct neigh *, struct rte_mbuf *prompt, bool unicast);
+/* => a probe (RFC 5227: sender 0.0.0.0) or an announcement (sender and target the same) */
+void arp_probe(struct ifnet *, struct in_addr);
+void arp_announce(struct ifnet *, struct in_addr);
+
+/* nd_ctl.c, nd_output_ctl.c */
+void nd_input(struct rte_mbuf *);
+void nd_solicit(struct neigh *, struct rte_mbuf *prompt, bool unicast);
+/* => dst NULL: the target's solicited-node group; src NULL: unspecified (DAD) */
+void nd_send_ns(struct ifnet *, const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *dstmac,
+    const struct in6_addr *target);
+#define ND_NA_ROUTER	0x80
+#define ND_NA_SOLICITED 0x40
+#define ND_NA_OVERRIDE	0x20
+/* => dstmac NULL: dst is resolved, or mapped if it is a group */
+void nd_send_na(struct ifnet *, const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *dstmac,
+    const struct in6_addr *target, uint8_t flags);
+void nd_announce(struct ifnet *, const struct in6_addr *);
+
+extern _Atomic int ip6_forwarding; /* [a] ip6's setting: a router says so in its advertisements */
+static inline bool
+nd_forwarding(void)
+{
+	return atomic_load_explicit(&ip6_forwarding, memory_order_relaxed) != 0;
+}
+
+/* dad_ctl.c */
+void dad_fini(void);
+/* => somebody else (lladdr) uses or probes for the address: true if it was tentative and has failed */
+bool dad_conflict(struct ifaddr *, const uint8_t *lladdr);
+/* => somebody uses an address that we use: logged and defended, seldom */
+void dad_defend(struct ifaddr *, const uint8_t *lladdr);
+void dad_ifnet_gone(struct ifnet *);
+
+/* neigh_settings_ctl.c, neigh_methods_ctl.c */
+extern _Atomic int arp_log_movements, arp_log_permanent_modify, nd6_debug;
+extern _Atomic int neigh_maxwaiting;
+extern _Atomic int ip_dad_count, ip6_dad_count;
+void neigh_addr_string(int family, const union in_any *, const struct ifnet *, char *buf, size_t len);
+#define NEIGH_ADDRSTR (INET6_ADDRSTRLEN + IFNAMSIZ_SMP + 1)
+#define NEIGH_MACSTR  18
+void neigh_lladdr_string(const uint8_t *, char *buf);
 
 #endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ARP (RFC 826, RFC 5227): requests and replies in and out. */
+/*
+ * Synchronization: control only; packets come through the PUNT_ARP ring.
+ * Lifetime: arp_input takes its packet.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "ether/neigh.h"
+#include "ether/neigh_var.h"
+#include "route/route.h"
+
+#define ARP_HRD_ETHER 1
+#define ARP_REQUEST   1
+#define ARP_REPLY     2
+
+struct arp_ether {
+	uint16_t ar_hrd;       /* 0 */
+	uint16_t ar_pro;       /* 2 */
+	uint8_t ar_hln;	       /* 4 */
+	uint8_t ar_pln;	       /* 5 */
+	uint16_t ar_op;	       /* 6 */
+	uint8_t ar_sha[6];     /* 8 */
+	struct in_addr ar_spa; /* 14 */
+	uint8_t ar_tha[6];     /* 18 */
+	struct in_addr ar_tpa; /* 24 */
+} __attribute__((packed));
+_Static_assert(sizeof(struct arp_ether) == 28, "ARP for IPv4 on Ethernet");
+
+static const uint8_t arp_broadcast[ETHER_ADDRLEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+static const uint8_t arp_nobody[ETHER_ADDRLEN];
+
+static void
+arp_send(struct ifnet *ifp, uint16_t op, const uint8_t *dst, const uint8_t *sha, struct in_addr spa, const uint8_t *tha,
+    struct in_addr tpa)
+{
+	struct worker *self = mp_control();
+	struct rte_mbuf *m;
+	struct ether_hdr *eh;
+	struct arp_ether *ar;
+	uint8_t own[ETHER_ADDRLEN];
+
+	ASSERT_CONTROL();
+	if (!neigh_if_running(ifp) || ifp->if_type != IFT_SMP_ETHER ||
+	    (atomic_load_explicit(&ifp->if_flags, memory_order_relaxed) & IFF_SMP_NOARP) != 0)
+		return;
+	m = pkt_originate(self);
+	if (m == NULL)
+		return;
+	eh = (struct ether_hdr *)(void *)rte_pktmbuf_append(m, sizeof(*eh) + sizeof(*ar));
+	if (eh == NULL) {
+		pkt_drop(self, m, DROP_NOBUF);
+		return;
+	}
+	ar = (struct arp_ether *)(eh + 1);
+	ether_addr_bytes(atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed), own);
+	memcpy(eh->eh_dst, dst, ETHER_ADDRLEN);
+	memcpy(eh->eh_src, own, ETHER_ADDRLEN);
+	eh->eh_type = htons(ETHER_T_ARP);
+	ar->ar_hrd = htons(ARP_HRD_ETHER);
+	ar->ar_pro = htons(ETHER_T_IP);
+	ar->ar_hln = ETHER_ADDRLEN;
+	ar->ar_pln = sizeof(struct in_addr);
+	ar->ar_op = htons(op);
+	memcpy(ar->ar_sha, sha != NULL ? sha : own, ETHER_ADDRLEN);
+	ar->ar_spa = spa;
+	memcpy(ar->ar_tha, tha, ETHER_ADDRLEN);
+	ar->ar_tpa = tpa;
+	COUNT(self, ARP_SENT);
+	if (op == ARP_REQUEST)
+		COUNT(self, ARP_SENT_REQUEST);
+	else
+		COUNT(self, ARP_SENT_REPLY);
+	if_ctl_transmit(ifp, m);
+}
+
+void
+arp_probe(struct ifnet *ifp, struct in_addr addr)
+{
+	arp_send(ifp, ARP_REQUEST, arp_broadcast, NULL, (struct in_addr){INADDR_ANY}, arp_nobody, addr);
+}
+
+void
+arp_announce(struct ifnet *ifp, struct in_addr addr)
+{
+	arp_send(ifp, ARP_REQUEST, arp_broadcast, NULL, addr, arp_nobody, addr);
+}
+
+void
+arp_solicit(struct neigh *n, struct rte_mbuf *prompt, bool unicast)
+{
+	struct ifnet *ifp = n->n_ifp;
+	struct ifaddr *ifa = NULL;
+
+	ASSERT_CONTROL();
+	/* The sender of the packet that waits, if that is an address of ours here, says best who we are. */
+	if (prompt != NULL) {
+		union in_any src;
+
+		memset(&src, 0, sizeof(src));
+		memcpy(&src.in4, pkt_data(prompt, const uint8_t *) + 12, sizeof(src.in4));
+		ifa = if_addr_find(ifp, AF_INET, &src, true);
+	}
+	if (ifa == NULL)
+		ifa = if_addr_select(ifp, AF_INET, &n->n_addr);
+	if (ifa == NULL)
+		return;
+	arp_send(ifp, ARP_REQUEST, unicast ? n->n_lladdr : arp_broadcast, NULL, ifa->ifa_addr.in4, arp_nobody,
+	    n->n_addr.in4);
+}
+
+/* What the sender says of itself goes into an entry that exists, or into a new one if it spoke to us (RFC 826). */
+static void
+arp_learn(struct ifnet *ifp, const struct arp_ether *ar, bool to_us, bool is_reply)
+{
+	struct worker *self = mp_control();
+	union in_any spa;
+	struct neigh *n;
+
+	memset(&spa, 0, sizeof(spa));
+	spa.in4 = ar->ar_spa;
+	n = neigh_find(ifp, AF_INET, &spa, false);
+	if (n == NULL || n->n_state == NEIGH_NONE || n->n_state == NEIGH_FAILED) {
+		struct rt_result rt;
+
+		if (!to_us)
+			return;
+		/* Only who may be on this link is a neighbour. */
+		if (rt_lookup(AF_INET, &spa, 0, &rt) != 0 || rt.ifp != ifp || rt.has_gw) {
+			COUNT(self, ARP_RCVD_NOINT);
+			return;
+		}
+		if (n == NULL)
+			n = neigh_create(ifp, AF_INET, &spa, false);
+		if (n != NULL)
+			nud_learn(n, ar->ar_sha, is_reply);
+		return;
+	}
+	if (neigh_usable(n) && memcmp(n->n_lladdr, ar->ar_sha, ETHER_ADDRLEN) != 0) {
+		char mac[NEIGH_MACSTR], old[NEIGH_MACSTR], addr[NEIGH_ADDRSTR];
+
+		neigh_addr_string(AF_INET, &spa, NULL, addr, sizeof(addr));
+		neigh_lladdr_string(ar->ar_sha, mac);
+		neigh_lladdr_string(n->n_lladdr, old);
+		if (n->n_state == NEIGH_PERMANENT) {
+			COUNT(self, ARP_RCVD_OVERPERM);
+			if (arp_log_permanent_modify)
+				mp_log(MP_LOG_INFO, "arp: %s tried to overwrite permanent arp info for %s", mac, addr);
+			return;
+		}
+		COUNT(self, ARP_RCVD_OVER);
+		if (arp_log_movements)
+			mp_log(MP_LOG_INFO, "arp info overwritten for %s by %s (was %s)", addr, mac, old);
+		nud_learn(n, ar->ar_sha, false);
+		return;
+	}
+	if (n->n_state == NEIGH_PERMANENT || (n->n_flags & NEIGH_F_TEMP))
+		return;
+	if (!neigh_usable(n)) {
+		nud_learn(n, ar->ar_sha, is_reply && to_us);
+	} else if (is_reply && to_us) {
+		/* the answer to a request of ours: it hears us (a broadcast proves nothing of the kind) */
+		nud_learn(n, ar->ar_sha, true);
+	} else if (n->n_state == NEIGH_STALE)
+		n->n_confirmed = neigh_clock();
+}
+
+/* Answers for an address: ours, or one that is published here. */
+static void
+arp_answer(struct ifnet *ifp, const struct arp_ether *ar, const struct ifaddr *ifa)
+{
+	const uint8_t *sha = NULL;
+	union in_any tpa;
+	struct neigh *n;
+
+	memset(&tpa, 0, sizeof(tpa));
+	tpa.in4 = ar->ar_tpa;
+	if (ifa == NULL) {
+		n = neigh_find(ifp, AF_INET, &tpa, true);
+		if (n == NULL) {
+			n = neigh_find(ifp, AF_INET, &tpa, false);
+			if (n == NULL || !(n->n_flags & NEIGH_F_PUB))
+				return;
+		}
+		sha = n->n_lladdr;
+	}
+	arp_send(ifp, ARP_REPLY, ar->ar_sha, sha, ar->ar_tpa, ar->ar_sha, ar->ar_spa);
+}
+
+static bool
+arp_valid(const struct ifnet *ifp, const struct arp_ether *ar)
+{
+	struct worker *self = mp_control();
+	uint32_t spa = ntohl(ar->ar_spa.s_addr), tpa = ntohl(ar->ar_tpa.s_addr);
+	uint16_t op = ntohs(ar->ar_op);
+
+	if (ar->ar_hrd != htons(ARP_HRD_ETHER) || ar->ar_pro != htons(ETHER_T_IP)) {
+		COUNT(self, ARP_RCVD_BADPROTO);
+		return false;
+	}
+	if (ar->ar_hln != ETHER_ADDRLEN || ar->ar_pln != sizeof(struct in_addr)) {
+		COUNT(self, ARP_RCVD_BADLEN);
+		return false;
+	}
+	if (op != ARP_REQUEST && op != ARP_REPLY)
+		return false;
+	if (ether_is_group(ar->ar_sha) || memcmp(ar->ar_sha, arp_nobody, ETHER_ADDRLEN) == 0) {
+		COUNT(self, ARP_RCVD_BCASTSHA);
+		return false;
+	}
+	if (tpa == INADDR_ANY) {
+		COUNT(self, ARP_RCVD_ZEROTPA);
+		return false;
+	}
+	if (spa == INADDR_ANY && op == ARP_REPLY) {
+		COUNT(self, ARP_RCVD_ZEROSPA);
+		return false;
+	}
+	if (IN_MULTICAST(spa) || IN_BADCLASS(spa) || spa >> 24 == 127)
+		return false;
+	return true;
+}
+
+/* Our address of this link that the packet's sender claims: the conflict of RFC 5227. */
+static void
+arp_conflict(struct ifaddr *ifa, const struct arp_ether *ar)
+{
+	COUNT(mp_control(), ARP_RCVD_LOCALSPA);
+	if (!dad_conflict(ifa, ar->ar_sha))
+		dad_defend(ifa, ar->ar_sha);
+}
+
+/* => control; data at the ARP header, the Ethernet header before it; takes the packet */
+void
+arp_input(struct rte_mbuf *m)
+{
+	struct worker *self = mp_control();
+	struct pktmeta *meta = pkt_meta(m);
+	struct ifnet *ifp = ifnet_get(meta->iif);
+	struct ifaddr *target, *claimed = NULL;
+	struct arp_ether ar;
+	union in_any addr;
+
+	ASSERT_CONTROL();
+	if (ifp == NULL || ifp->if_gen != meta->iifgen || atomic_load_explicit(&ifp->if_dead, memory_order_relaxed)) {
+		pkt_drop(self, m, DROP_IF_GONE);
+		return;
+	}
+	if (!neigh_if_running(ifp)) {
+		pkt_drop(self, m, DROP_IF_DOWN);
+		return;
+	}
+	COUNT(self, ARP_RCVD);
+	if (meta->flags & (PKT_F_BCAST | PKT_F_MCAST))
+		COUNT(self, ARP_RCVD_MCAST);
+	if (m->pkt_len < sizeof(ar) || !pkt_pullup(m, sizeof(ar))) {
+		COUNT(self, ARP_RCVD_BADLEN);
+		pkt_drop(self, m, DROP_ARP_SHORT);
+		return;
+	}
+	memcpy(&ar, pkt_data(m, const void *), sizeof(ar));
+	if (!arp_valid(ifp, &ar)) {
+		pkt_drop(self, m, DROP_ARP_BAD);
+		return;
+	}
+	if (ar.ar_op == htons(ARP_REPLY))
+		COUNT(self, ARP_RCVD_REPLY);
+	else
+		COUNT(self, ARP_RCVD_REQUEST);
+	if (ether_addr_word(ar.ar_sha) == atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed)) {
+		COUNT(self, ARP_RCVD_LOCALSHA); /* our own, come back */
+		pkt_consume(self, m);
+		return;
+	}
+
+	memset(&addr, 0, sizeof(addr));
+	if (ar.ar_spa.s_addr != INADDR_ANY) {
+		addr.in4 = ar.ar_spa;
+		claimed = if_addr_find(ifp, AF_INET, &addr, false);
+		if (claimed != NULL && (claimed->ifa_flags & (IFA_DUPLICATED | IFA_DETACHED)) != 0)
+			claimed = NULL; /* we gave it up: the sender is a neighbour like any other */
+	} else
+		COUNT(self, ARP_RCVD_ZEROSPA);
+	addr.in4 = ar.ar_tpa;
+	target = if_addr_find(ifp, AF_INET, &addr, false);
+
+	if (claimed != NULL)
+		arp_conflict(claimed, &ar);
+	else if (ar.ar_spa.s_addr == INADDR_ANY && target != NULL && (target->ifa_flags & IFA_TENTATIVE) != 0) {
+		/* somebody probes for the address that we probe for */
+		dad_conflict(target, ar.ar_sha);
+	} else {
+		bool ours =
+		    target != NULL && (target->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)) == 0;
+
+		if (ar.ar_spa.s_addr != INADDR_ANY)
+			arp_learn(ifp, &ar, ours, ar.ar_op == htons(ARP_REPLY));
+		if (ar.ar_op == htons(ARP_REQUEST) && (ours || target == NULL))
+			arp_answer(ifp, &ar, ours ? target : NULL);
+	}
+	pkt_consume(self, m);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Neighbour discovery messages that we receive (RFC 4861 sections 6 to 8). */
+/*
+ * Synchronization: control only; packets come through the PUNT_ND ring.
+ * Lifetime: nd_input takes its packet; a message is looked at in place, contiguous.
+ */
+#include <netinet/icmp6.h>
+#include <netinet/ip6.h>
+#include <string.h>
+
+#include "ether/neigh.h"
+#include "ether/neigh_var.h"
+#include "pkt/pkt.h"
+#include "route/route.h"
+
+#define ND_MLD_FIRST 130
+#define ND_MLD_LAST  132
+#define ND_MLDV2     143
+
+struct nd_msg {
+	struct ifnet *ifp;
+	const struct ip6_hdr *ip6;
+	const uint8_t *data; /* the ICMPv6 message */
+	unsigned len;
+	const uint8_t *source_lladdr, *target_lladdr; /* options, or NULL */
+	uint8_t sender[ETHER_ADDRLEN];		      /* the frame's source */
+	bool looped;				      /* the frame is our own, come back */
+};
+
+/* Every option has a length, none is 0, all fit; the two that we use are of Ethernet's size. */
+static bool
+nd_options(struct nd_msg *msg, unsigned off)
+{
+	while (off < msg->len) {
+		const uint8_t *opt = msg->data + off;
+		unsigned len;
+
+		if (msg->len - off < 2)
+			return false;
+		len = opt[1] * 8u;
+		if (len == 0 || len > msg->len - off)
+			return false;
+		if (opt[0] == ND_OPT_SOURCE_LINKADDR || opt[0] == ND_OPT_TARGET_LINKADDR) {
+			if (len != 8 || ether_is_group(opt + 2) || ether_addr_word(opt + 2) == 0)
+				return false;
+			if (opt[0] == ND_OPT_SOURCE_LINKADDR)
+				msg->source_lladdr = opt + 2;
+			else
+				msg->target_lladdr = opt + 2;
+		}
+		off += len;
+	}
+	return true;
+}
+
+/* May the address be a neighbour's here? */
+static bool
+nd_onlink(struct ifnet *ifp, const struct in6_addr *addr)
+{
+	union in_any a;
+	struct rt_result rt;
+
+	if (IN6_IS_ADDR_LINKLOCAL(addr))
+		return true;
+	a.in6 = *addr;
+	return rt_lookup(AF_INET6, &a, 0, &rt) == 0 && rt.ifp == ifp && !rt.has_gw;
+}
+
+static void
+nd_log(const struct nd_msg *msg, const char *what)
+{
+	union in_any src;
+	char addr[NEIGH_ADDRSTR];
+
+	if (!nd6_debug)
+		return;
+	src.in6 = msg->ip6->ip6_src;
+	neigh_addr_string(AF_INET6, &src, msg->ifp, addr, sizeof(addr));
+	mp_log(MP_LOG_INFO, "nd6: %s from %s on %s", what, addr, msg->ifp->if_xname);
+}
+
+/* An entry set by hand is not overwritten: true if n is one and lladdr differs. */
+static bool
+nd_static(const struct neigh *n, const uint8_t *lladdr)
+{
+	if (n->n_state != NEIGH_PERMANENT)
+		return false;
+	if (memcmp(n->n_lladdr, lladdr, ETHER_ADDRLEN) != 0) {
+		char addr[NEIGH_ADDRSTR], mac[NEIGH_MACSTR];
+
+		COUNT(mp_control(), ND_RCVD_OVERPERM);
+		neigh_addr_string(AF_INET6, &n->n_addr, n->n_ifp, addr, sizeof(addr));
+		neigh_lladdr_string(lladdr, mac);
+		mp_log(MP_LOG_INFO, "nd6: %s tried to overwrite permanent entry of %s", mac, addr);
+	}
+	return true;
+}
+
+/* What a solicitation says of its sender (RFC 4861 section 7.2.3): known, but not proven to hear us. */
+static void
+nd_learn_source(struct nd_msg *msg)
+{
+	union in_any src;
+	struct neigh *n;
+
+	if (msg->source_lladdr == NULL || IN6_IS_ADDR_UNSPECIFIED(&msg->ip6->ip6_src) ||
+	    !nd_onlink(msg->ifp, &msg->ip6->ip6_src))
+		return;
+	src.in6 = msg->ip6->ip6_src;
+	if (if_addr_find(msg->ifp, AF_INET6, &src, false) != NULL)
+		return;
+	n = neigh_find(msg->ifp, AF_INET6, &src, false);
+	if (n == NULL)
+		n = neigh_create(msg->ifp, AF_INET6, &src, false);
+	if (n == NULL || nd_static(n, msg->source_lladdr))
+		return;
+	if (!neigh_usable(n) || memcmp(n->n_lladdr, msg->source_lladdr, ETHER_ADDRLEN) != 0)
+		nud_learn(n, msg->source_lladdr, false);
+	else if (n->n_state == NEIGH_STALE)
+		n->n_confirmed = neigh_clock();
+}
+
+/* => NULL: consumed; else why the message is bad */
+static const char *
+nd_solicitation(struct nd_msg *msg)
+{
+	static const struct in6_addr allnodes = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}};
+	const struct nd_neighbor_solicit *ns = (const struct nd_neighbor_solicit *)msg->data;
+	const struct in6_addr *src = &msg->ip6->ip6_src, *dst = &msg->ip6->ip6_dst;
+	bool unspecified = IN6_IS_ADDR_UNSPECIFIED(src);
+	struct ifaddr *ifa;
+	union in_any target, from;
+	uint8_t flags;
+
+	if (msg->len < sizeof(*ns))
+		return "short solicitation";
+	target.in6 = ns->nd_ns_target;
+	if (IN6_IS_ADDR_MULTICAST(&target.in6) || IN6_IS_ADDR_UNSPECIFIED(&target.in6))
+		return "solicitation for a group";
+	if (!nd_options(msg, sizeof(*ns)))
+		return "solicitation with bad options";
+	if (unspecified) {
+		static const uint8_t solicited[13] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff};
+
+		if (memcmp(dst, solicited, sizeof(solicited)) != 0)
+			return "solicitation from :: to a wrong group";
+		if (msg->source_lladdr != NULL)
+			return "solicitation from :: with a source";
+	}
+	COUNT(mp_control(), ND_RCVD_NS);
+	ifa = if_addr_find(msg->ifp, AF_INET6, &target, false);
+	if (ifa == NULL || (ifa->ifa_flags & (IFA_DUPLICATED | IFA_DETACHED)) != 0)
+		return NULL;
+	if (ifa->ifa_flags & IFA_TENTATIVE) {
+		/* RFC 4862 section 5.4.3: somebody else checks the same address */
+		if (unspecified && !msg->looped) {
+			COUNT(mp_control(), ND_RCVD_LOCALSPA);
+			dad_conflict(ifa, msg->sender);
+		}
+		return NULL;
+	}
+	flags = (uint8_t)((nd_forwarding() ? ND_NA_ROUTER : 0) |
+			  ((ifa->ifa_flags & IFA_ANYCAST) != 0 ? 0 : ND_NA_OVERRIDE));
+	if (unspecified) {
+		nd_send_na(msg->ifp, &target.in6, &allnodes, NULL, &target.in6, flags);
+		return NULL;
+	}
+	from.in6 = *src;
+	if (if_addr_find(msg->ifp, AF_INET6, &from, false) != NULL || !nd_onlink(msg->ifp, src))
+		return "solicitation from a stranger";
+	nd_learn_source(msg);
+	/* The answer goes back to who asked, without counting as use of the entry. */
+	nd_send_na(msg->ifp, &target.in6, src, msg->source_lladdr, &target.in6, flags | ND_NA_SOLICITED);
+	return NULL;
+}
+
+static const char *
+nd_advertisement(struct nd_msg *msg)
+{
+	const struct nd_neighbor_advert *na = (const struct nd_neighbor_advert *)msg->data;
+	const uint8_t *lladdr;
+	bool solicited, override, changed;
+	struct ifaddr *ifa;
+	union in_any target;
+	struct neigh *n;
+	uint8_t flags;
+
+	if (msg->len < sizeof(*na))
+		return "short advertisement";
+	flags = msg->data[4];
+	solicited = (flags & ND_NA_SOLICITED) != 0;
+	override = (flags & ND_NA_OVERRIDE) != 0;
+	target.in6 = na->nd_na_target;
+	if (IN6_IS_ADDR_MULTICAST(&target.in6) || IN6_IS_ADDR_UNSPECIFIED(&target.in6))
+		return "advertisement for a group";
+	if (IN6_IS_ADDR_MULTICAST(&msg->ip6->ip6_dst) && solicited)
+		return "solicited advertisement to a group";
+	if (!nd_options(msg, sizeof(*na)))
+		return "advertisement with bad options";
+	COUNT(mp_control(), ND_RCVD_NA);
+	lladdr = msg->target_lladdr;
+
+	ifa = if_addr_find(msg->ifp, AF_INET6, &target, false);
+	if (ifa != NULL) {
+		const uint8_t *who = lladdr != NULL ? lladdr : msg->sender;
+
+		if (msg->looped)
+			return NULL;
+		COUNT(mp_control(), ND_RCVD_LOCALSPA);
+		if (!dad_conflict(ifa, who) && (ifa->ifa_flags & (IFA_DUPLICATED | IFA_ANYCAST)) == 0)
+			dad_defend(ifa, who);
+		return NULL;
+	}
+	n = neigh_find(msg->ifp, AF_INET6, &target, false);
+	if (n == NULL || n->n_state == NEIGH_NONE || n->n_state == NEIGH_FAILED)
+		return NULL; /* section 7.2.5: no entry is made of it */
+	if (n->n_state == NEIGH_INCOMPLETE) {
+		if (lladdr == NULL)
+			return NULL;
+		n->n_flags = (uint8_t)((n->n_flags & ~NEIGH_F_ROUTER) | ((flags & ND_NA_ROUTER) ? NEIGH_F_ROUTER : 0));
+		nud_learn(n, lladdr, solicited);
+		return NULL;
+	}
+	if (lladdr != NULL && nd_static(n, lladdr))
+		return NULL;
+	if (n->n_state == NEIGH_PERMANENT)
+		return NULL;
+	changed = lladdr != NULL && memcmp(n->n_lladdr, lladdr, ETHER_ADDRLEN) != 0;
+	if (changed && !override) {
+		if (n->n_state == NEIGH_REACHABLE)
+			nud_stale(n);
+		return NULL;
+	}
+	n->n_flags = (uint8_t)((n->n_flags & ~NEIGH_F_ROUTER) | ((flags & ND_NA_ROUTER) ? NEIGH_F_ROUTER : 0));
+	if (changed)
+		nud_learn(n, lladdr, solicited);
+	else if (solicited)
+		nud_confirm(n);
+	return NULL;
+}
+
+/* A host that looks for routers tells its address on the way (section 6.2.6); it is no router. */
+static const char *
+nd_router_solicitation(struct nd_msg *msg)
+{
+	if (msg->len < sizeof(struct nd_router_solicit))
+		return "short router solicitation";
+	if (!nd_options(msg, sizeof(struct nd_router_solicit)))
+		return "router solicitation with bad options";
+	if (IN6_IS_ADDR_UNSPECIFIED(&msg->ip6->ip6_src) && msg->source_lladdr != NULL)
+		return "router solicitation from :: with a source";
+	COUNT(mp_control(), ND_RCVD_RS);
+	if (nd_forwarding())
+		nd_learn_source(msg);
+	return NULL;
+}
+
+/* => control; data at the IPv6 header, meta.l4off at the ICMPv6 header; takes the packet */
+void
+nd_input(struct rte_mbuf *m)
+{
+	struct worker *self = mp_control();
+	const struct pktmeta *meta = pkt_meta(m);
+	struct nd_msg msg = {.ifp = ifnet_get(meta->iif)};
+	const char *bad = NULL;
+	uint32_t len;
+
+	ASSERT_CONTROL();
+	if (msg.ifp == NULL || msg.ifp->if_gen != meta->iifgen ||
+	    atomic_load_explicit(&msg.ifp->if_dead, memory_order_relaxed)) {
+		pkt_drop(self, m, DROP_IF_GONE);
+		return;
+	}
+	if (!neigh_if_running(msg.ifp) || msg.ifp->if_type != IFT_SMP_ETHER) {
+		pkt_drop(self, m, DROP_ND_IGNORED);
+		return;
+	}
+	if (m->l2_len >= ETHER_HDRLEN && rte_pktmbuf_headroom(m) >= m->l2_len) {
+		/* before the data is moved */
+		memcpy(msg.sender, pkt_data(m, const uint8_t *) - m->l2_len + ETHER_ADDRLEN, ETHER_ADDRLEN);
+		msg.looped =
+		    ether_addr_word(msg.sender) == atomic_load_explicit(&msg.ifp->if_lladdr, memory_order_relaxed);
+	}
+	if (m->data_len < sizeof(struct ip6_hdr) || meta->l4off < sizeof(struct ip6_hdr))
+		goto short_packet;
+	len = ntohs(pkt_data(m, const struct ip6_hdr *)->ip6_plen) + sizeof(struct ip6_hdr);
+	if (len > m->pkt_len || len < meta->l4off + sizeof(struct icmp6_hdr) || !pkt_pullup(m, len))
+		goto short_packet;
+	msg.ip6 = pkt_data(m, const struct ip6_hdr *);
+	msg.data = pkt_data(m, const uint8_t *) + meta->l4off;
+	msg.len = len - meta->l4off;
+
+	if (msg.data[0] == ND_MLDV2 || (msg.data[0] >= ND_MLD_FIRST && msg.data[0] <= ND_MLD_LAST)) {
+		COUNT(self, ND_RCVD_MLD); /* groups are not tracked yet */
+		pkt_consume(self, m);
+		return;
+	}
+	if (msg.ip6->ip6_hlim != 255)
+		bad = "message with hop limit below 255";
+	else if (msg.data[1] != 0)
+		bad = "message with a code";
+	else if (IN6_IS_ADDR_MULTICAST(&msg.ip6->ip6_src))
+		bad = "message from a group";
+	else {
+		switch (msg.data[0]) {
+		case ND_NEIGHBOR_SOLICIT:
+			bad = nd_solicitation(&msg);
+			break;
+		case ND_NEIGHBOR_ADVERT:
+			bad = nd_advertisement(&msg);
+			break;
+		case ND_ROUTER_SOLICIT:
+			bad = nd_router_solicitation(&msg);
+			break;
+		case ND_ROUTER_ADVERT: /* not acted upon yet: accept_rtadv is 0 */
+			COUNT(self, ND_RCVD_RA);
+			break;
+		case ND_REDIRECT:
+			COUNT(self, ND_RCVD_REDIRECT);
+			break;
+		default:
+			bad = "message of unknown type";
+			break;
+		}
+	}
+	if (bad == NULL) {
+		pkt_consume(self, m);
+		return;
+	}
+	COUNT(self, ND_RCVD_BAD);
+	nd_log(&msg, bad);
+	pkt_drop(self, m, DROP_ND_BAD);
+	return;
+short_packet:
+	COUNT(self, ND_RCVD_BAD);
+	pkt_drop(self, m, DROP_ND_BAD);
+}

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The neighbour cache of both families: entries, their next hops, their bounds. */
+/*
+ * Synchronization: control owns every entry.  Workers know a neighbour by its next hop (route/route.h), which is
+ * replaced as a whole, and by the FIB's host entry that leads to it.
+ * Lifetime: an entry is made by neigh_create() and freed by neigh_free() below.  While routes hold references to its
+ * next hop it is never freed, only emptied (state NONE): the routes find the neighbour again under the same index.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ether/neigh.h"
+#include "ether/neigh_var.h"
+#include "route/route.h"
+
+#define NEIGH_BUCKETS 4096
+#define NEIGH_SEARCH  32 /* entries looked at to find one that may be recycled */
+
+LIST_HEAD(neigh_bucket, neigh);
+static struct neigh_bucket neigh_table[NEIGH_BUCKETS]; /* [c] */
+static uint32_t neigh_seed;			       /* [c] so that senders cannot aim at one bucket */
+
+static struct neigh_bucket *
+neigh_bucket(const struct ifnet *ifp, int family, const union in_any *addr)
+{
+	const uint8_t *p = (const uint8_t *)addr;
+	uint32_t h = neigh_seed ^ ifp->if_index;
+
+	for (size_t i = 0; i < neigh_addrlen(family); i += 4) {
+		uint32_t v;
+
+		memcpy(&v, p + i, sizeof(v));
+		h = (h ^ v) * UINT32_C(0x9e3779b1);
+		h ^= h >> 15;
+	}
+	return &neigh_table[h % NEIGH_BUCKETS];
+}
+
+/* => control */
+struct neigh *
+neigh_find(const struct ifnet *ifp, int family, const union in_any *addr, bool proxy)
+{
+	struct neigh *n;
+
+	ASSERT_CONTROL();
+	LIST_FOREACH (n, neigh_bucket(ifp, family, addr), n_hash)
+		if (n->n_ifp == ifp && n->n_family == family && ((n->n_flags & NEIGH_F_PROXY) != 0) == proxy &&
+		    memcmp(&n->n_addr, addr, neigh_addrlen(family)) == 0)
+			return n;
+	return NULL;
+}
+
+/* => control; routes use the neighbour's next hop */
+bool
+neigh_pinned(const struct neigh *n)
+{
+	return n->n_nh != NH_NOROUTE_INDEX && nexthop_refs(n->n_nh) > 1;
+}
+
+/* => control; makes what workers see agree with the entry: its next hop, its host entry in the FIB */
+void
+neigh_publish(struct neigh *n)
+{
+	struct ifnet *ifp = n->n_ifp;
+	struct neigh_family *nf = neigh_family(n->n_family);
+	struct nexthop nh = {
+	    .nh_type = NH_UNRESOLVED,
+	    .nh_family = n->n_family,
+	    .nh_gen = ifp->if_gen,
+	    .nh_ifindex = ifp->if_index,
+	    .nh_ifp = ifp,
+	    .nh_addr = n->n_addr,
+	};
+	bool usable = neigh_usable(n);
+	uint32_t mtu = atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed);
+
+	ASSERT_CONTROL();
+	nh.nh_mtu = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+	if (n->n_flags & NEIGH_F_PROXY)
+		return;
+	if (ifp->if_type != IFT_SMP_ETHER) {
+		nh.nh_type = NH_P2P;
+	} else if (usable) {
+		struct ether_hdr *eh = (struct ether_hdr *)nh.nh_l2;
+		uint64_t src = atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed);
+
+		nh.nh_type = NH_FORWARD;
+		nh.nh_l2len = ETHER_HDRLEN;
+		memcpy(eh->eh_dst, n->n_lladdr, ETHER_ADDRLEN);
+		ether_addr_bytes(src, eh->eh_src);
+		eh->eh_type = htons(n->n_family == AF_INET ? ETHER_T_IP : ETHER_T_IP6);
+	}
+	if (!usable && n->n_infib) {
+		fib_remove(n->n_family, &n->n_addr, nf->nf_plen, n->n_nh);
+		n->n_infib = false;
+	}
+	if (n->n_nh == NH_NOROUTE_INDEX) {
+		n->n_nh = nexthop_alloc(&nh);
+		if (n->n_nh == NH_NOROUTE_INDEX)
+			return;
+	} else if (nexthop_replace(n->n_nh, &nh) != 0)
+		return; /* workers go on with what they have; the next change tries again */
+	n->n_published = usable;
+	if (usable && !n->n_infib && !neigh_is_linklocal(n->n_family, &n->n_addr))
+		n->n_infib = fib_insert(n->n_family, &n->n_addr, nf->nf_plen, n->n_nh) == 0;
+}
+
+/* => control; tells the route monitors (bsd-tools: RTM_ADD, RTM_DELETE, RTM_MISS) */
+void
+neigh_notify(const struct neigh *n, int type, const union in_any *author)
+{
+	struct rt_msg msg = {
+	    .type = (enum rtmsg_type)type,
+	    .family = n->n_family,
+	    .plen = neigh_family(n->n_family)->nf_plen,
+	    .dst = n->n_addr,
+	    .ifp = n->n_ifp,
+	};
+
+	if (type != RTMSG_MISS) {
+		msg.flags = RTF_HOST | RTF_LLDATA | RTF_CLONED;
+		msg.lladdr = n->n_lladdr;
+	}
+	if (type == RTMSG_ADD)
+		msg.flags |= RTF_UP;
+	if (author != NULL) {
+		msg.has_author = true;
+		msg.author = *author;
+	}
+	rt_notify(&msg);
+}
+
+/* => control; moves the entry to the list of its new state */
+void
+neigh_to_state(struct neigh *n, enum neigh_state state)
+{
+	struct neigh_family *nf = neigh_family(n->n_family);
+
+	TAILQ_REMOVE(&nf->nf_list[n->n_state], n, n_list);
+	nf->nf_count[n->n_state]--;
+	n->n_state = state;
+	TAILQ_INSERT_TAIL(&nf->nf_list[state], n, n_list);
+	nf->nf_count[state]++;
+}
+
+/*
+ * Frees an entry.
+ *  1. Out of the hash, its list and the timer heap: control does not find it again.
+ *  2. Its waiting packets, which nobody else knows, are dropped.
+ *  3. The FIB's host entry goes: workers that look up from now on do not find the next hop.
+ *  4. Our reference to the next hop goes.  Workers that hold the index still find the old object, then a blackhole,
+ *     until a grace period has passed (nexthop_release); packets in rings name the index, never the entry.
+ *  5. The memory: nothing outside control ever pointed at it.
+ */
+static void
+neigh_free(struct neigh *n, enum mp_drop reason)
+{
+	struct neigh_family *nf = neigh_family(n->n_family);
+
+	LIST_REMOVE(n, n_hash);
+	TAILQ_REMOVE(&nf->nf_list[n->n_state], n, n_list);
+	nf->nf_count[n->n_state]--;
+	nf->nf_total--;
+	neigh_timer_disown(&n->n_timer);
+	nud_drop_queue(n, reason);
+	if (n->n_infib)
+		fib_remove(n->n_family, &n->n_addr, nf->nf_plen, n->n_nh);
+	if (n->n_nh != NH_NOROUTE_INDEX)
+		nexthop_release(n->n_nh);
+	free(n);
+}
+
+void
+neigh_delete(struct neigh *n, enum mp_drop reason)
+{
+	ASSERT_CONTROL();
+	if (neigh_usable(n) && !(n->n_flags & NEIGH_F_PROXY))
+		neigh_notify(n, RTMSG_DELETE, NULL);
+	if (!neigh_pinned(n)) {
+		neigh_free(n, reason);
+		return;
+	}
+	nud_drop_queue(n, reason);
+	n->n_flags = 0;
+	neigh_to_state(n, NEIGH_NONE);
+	neigh_timer_set(&n->n_timer, neigh_clock() + NEIGH_NONE_MS);
+	neigh_publish(n);
+}
+
+/* Frees the oldest entry of a state that no route holds; false if there is none near the front. */
+static bool
+neigh_recycle(struct neigh_family *nf, enum neigh_state state)
+{
+	unsigned looked = 0;
+	struct neigh *n;
+
+	TAILQ_FOREACH (n, &nf->nf_list[state], n_list) {
+		if (++looked > NEIGH_SEARCH)
+			break;
+		if (!neigh_pinned(n)) {
+			neigh_delete(n, DROP_NEIGH_RECYCLED);
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+neigh_make_room(struct neigh_family *nf, enum neigh_state state)
+{
+	unsigned max = (unsigned)atomic_load_explicit(nf->nf_maxincomplete, memory_order_relaxed);
+
+	ASSERT_CONTROL();
+	while (state == NEIGH_INCOMPLETE && nf->nf_count[state] >= max)
+		if (!neigh_recycle(nf, state))
+			break;
+}
+
+struct neigh *
+neigh_create(struct ifnet *ifp, int family, const union in_any *addr, bool proxy)
+{
+	static const uint8_t expendable[] = {NEIGH_FAILED, NEIGH_NONE, NEIGH_INCOMPLETE, NEIGH_STALE};
+	struct neigh_family *nf = neigh_family(family);
+	unsigned max = (unsigned)atomic_load_explicit(nf->nf_maxentries, memory_order_relaxed);
+	struct neigh *n;
+
+	ASSERT_CONTROL();
+	for (unsigned i = 0; nf->nf_total >= max && i < sizeof(expendable); i++)
+		while (nf->nf_total >= max && neigh_recycle(nf, expendable[i]))
+			continue;
+	if (nf->nf_total >= max)
+		goto full;
+	n = calloc(1, sizeof(*n));
+	if (n == NULL)
+		goto full;
+	if (neigh_timer_adopt() != 0) {
+		free(n);
+		goto full;
+	}
+	n->n_ifp = ifp;
+	n->n_family = (uint8_t)family;
+	memcpy(&n->n_addr, addr, neigh_addrlen(family));
+	n->n_flags = proxy ? NEIGH_F_PROXY : 0;
+	n->n_state = NEIGH_NONE;
+	n->n_timer.nt_fn = nud_timer;
+	neigh_publish(n);
+	if (!proxy && n->n_nh == NH_NOROUTE_INDEX) {
+		neigh_timer_disown(&n->n_timer);
+		free(n);
+		goto full;
+	}
+	LIST_INSERT_HEAD(neigh_bucket(ifp, family, addr), n, n_hash);
+	TAILQ_INSERT_TAIL(&nf->nf_list[NEIGH_NONE], n, n_list);
+	nf->nf_count[NEIGH_NONE]++;
+	nf->nf_total++;
+	neigh_timer_set(&n->n_timer, neigh_clock() + NEIGH_NONE_MS);
+	return n;
+full:
+	mp_add(&mp_control()->counters[nf->nf_allocfail], 1);
+	return NULL;
+}
+
+/* => control; see route/route.h */
+uint32_t
+neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
+{
+	struct neigh *n;
+
+	ASSERT_CONTROL();
+	n = neigh_find(ifp, family, addr, false);
+	if (n == NULL)
+		n = neigh_create(ifp, family, addr, false);
+	if (n == NULL)
+		return NH_NOROUTE_INDEX;
+	nexthop_ref(n->n_nh);
+	return n->n_nh;
+}
+
+void
+neigh_walk(int family, void (*fn)(struct neigh *, void *), void *arg)
+{
+	ASSERT_CONTROL();
+	for (unsigned i = 0; i < NEIGH_BUCKETS; i++) {
+		struct neigh *n = LIST_FIRST(&neigh_table[i]);
+
+		while (n != NULL) {
+			struct neigh *next = LIST_NEXT(n, n_hash);
+
+			if (family == AF_UNSPEC || n->n_family == family)
+				fn(n, arg);
+			n = next;
+		}
+	}
+}
+
+static void
+neigh_down_one(struct neigh *n, void *arg)
+{
+	if (n->n_ifp == arg)
+		neigh_delete(n, DROP_IF_DOWN);
+}
+
+void
+neigh_ifnet_down(struct ifnet *ifp)
+{
+	ASSERT_CONTROL();
+	neigh_walk(AF_UNSPEC, neigh_down_one, ifp);
+}
+
+static void
+neigh_detach_one(struct neigh *n, void *arg)
+{
+	static const struct nexthop gone = {.nh_type = NH_BLACKHOLE};
+
+	if (n->n_ifp != arg)
+		return;
+	/* A route that still holds the next hop finds no interface in it. */
+	if (neigh_pinned(n))
+		nexthop_replace(n->n_nh, &gone);
+	if (neigh_usable(n) && !(n->n_flags & NEIGH_F_PROXY))
+		neigh_notify(n, RTMSG_DELETE, NULL);
+	neigh_free(n, DROP_IF_GONE);
+}
+
+void
+neigh_ifnet_detach(struct ifnet *ifp)
+{
+	ASSERT_CONTROL();
+	neigh_walk(AF_UNSPEC, neigh_detach_one, ifp);
+	dad_ifnet_gone(ifp);
+}
+
+static void
+neigh_changed_one(struct neigh *n, void *arg)
+{
+	if (n->n_ifp == arg)
+		neigh_publish(n);
+}
+
+void
+neigh_ifnet_changed(struct ifnet *ifp)
+{
+	ASSERT_CONTROL();
+	neigh_walk(AF_UNSPEC, neigh_changed_one, ifp);
+}
+
+/* Connected routes: their neighbours go with them, and those on other interfaces when a route moves. */
+struct neigh_purge {
+	const struct rt_msg *msg;
+	bool others; /* than msg->ifp */
+};
+
+bool
+neigh_in_prefix(const union in_any *a, const union in_any *prefix, unsigned plen)
+{
+	const uint8_t *p = (const uint8_t *)a, *q = (const uint8_t *)prefix;
+	unsigned octets = plen / 8, bits = plen % 8;
+
+	return memcmp(p, q, octets) == 0 && (bits == 0 || ((p[octets] ^ q[octets]) >> (8 - bits)) == 0);
+}
+
+static void
+neigh_purge_one(struct neigh *n, void *arg)
+{
+	const struct neigh_purge *purge = arg;
+	const struct rt_msg *msg = purge->msg;
+
+	if ((n->n_ifp == msg->ifp) != purge->others && neigh_in_prefix(&n->n_addr, &msg->dst, msg->plen))
+		neigh_delete(n, DROP_NEIGH_FLUSHED);
+}
+
+static void
+neigh_route_message(const struct rt_msg *msg)
+{
+	struct neigh_purge purge = {.msg = msg};
+
+	if ((msg->type != RTMSG_DELETE && msg->type != RTMSG_CHANGE) || msg->ifp == NULL ||
+	    (msg->family != AF_INET && msg->family != AF_INET6) ||
+	    (msg->flags & (RTF_GATEWAY | RTF_CLONED | RTF_LOCAL | RTF_BROADCAST | RTF_HOST)) != 0)
+		return;
+	purge.others = msg->type == RTMSG_CHANGE;
+	neigh_walk(msg->family, neigh_purge_one, &purge);
+}
+
+/* A packet that waits for its next hop: see neigh_resolve() for what it may be. */
+static void
+neigh_resolve_input(struct rte_mbuf *m)
+{
+	struct worker *self = mp_control();
+	struct pktmeta *meta = pkt_meta(m);
+	const struct nexthop *nh = nexthop_get(meta->nh);
+	const uint8_t *p = pkt_data(m, const uint8_t *);
+	struct ifnet *ifp = NULL;
+	union in_any addr;
+	struct neigh *n;
+	int family;
+
+	ASSERT_CONTROL();
+	memset(&addr, 0, sizeof(addr));
+	if (m->data_len >= 40 && p[0] >> 4 == 6) {
+		family = AF_INET6;
+		memcpy(&addr.in6, p + 24, sizeof(addr.in6));
+	} else if (m->data_len >= 20 && p[0] >> 4 == 4) {
+		family = AF_INET;
+		memcpy(&addr.in4, p + 16, sizeof(addr.in4));
+	} else
+		goto gone;
+
+	if (meta->nh == NH_NOROUTE_INDEX) {
+		ifp = meta->oif != 0 ? ifnet_get(meta->oif) : NULL;
+	} else if (nh == NULL) {
+		goto gone;
+	} else if (nh->nh_type == NH_GLEAN) {
+		ifp = nh->nh_ifp;
+	} else if (nh->nh_type == NH_UNRESOLVED) {
+		ifp = nh->nh_ifp;
+		addr = nh->nh_addr;
+		family = nh->nh_family;
+	} else {
+		/* resolved, or changed, since the worker looked */
+		pkt_ctl_send(m, PKT_NH_OUTPUT);
+		return;
+	}
+	if (ifp == NULL || atomic_load_explicit(&ifp->if_dead, memory_order_relaxed))
+		goto gone;
+	if (!neigh_if_running(ifp)) {
+		pkt_drop(self, m, DROP_IF_DOWN);
+		return;
+	}
+	n = neigh_find(ifp, family, &addr, false);
+	if (n == NULL) {
+		/* An address of ours that is not usable yet is nobody's neighbour. */
+		if (if_addr_find(ifp, family, &addr, false) != NULL)
+			goto gone;
+		n = neigh_create(ifp, family, &addr, false);
+	} else if (neigh_usable(n) && !n->n_infib)
+		neigh_publish(n); /* a route that hid it has gone */
+	if (n == NULL) {
+		pkt_drop(self, m, DROP_NEIGH_FULL);
+		return;
+	}
+	nud_output(n, m);
+	return;
+gone:
+	pkt_drop(self, m, DROP_NEIGH_GONE);
+}
+
+/* Sends to a link-level group address. */
+static void
+neigh_output_group(struct ifnet *ifp, int family, const uint8_t *mac, struct rte_mbuf *m)
+{
+	struct ether_hdr *eh = (struct ether_hdr *)(void *)rte_pktmbuf_prepend(m, ETHER_HDRLEN);
+
+	if (eh == NULL) {
+		pkt_drop(mp_control(), m, DROP_ETHER_HEADROOM);
+		return;
+	}
+	memcpy(eh->eh_dst, mac, ETHER_ADDRLEN);
+	ether_addr_bytes(atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed), eh->eh_src);
+	eh->eh_type = htons(family == AF_INET ? ETHER_T_IP : ETHER_T_IP6);
+	if_ctl_transmit(ifp, m);
+}
+
+static bool
+neigh_is_broadcast(const struct ifnet *ifp, struct in_addr dst)
+{
+	const struct ifaddr *ifa;
+
+	if (dst.s_addr == INADDR_BROADCAST)
+		return true;
+	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+		if (ifa->ifa_family == AF_INET && ifa->ifa_has_brd && ifa->ifa_brd.in4.s_addr == dst.s_addr)
+			return true;
+	return false;
+}
+
+void
+neigh_ctl_output(struct ifnet *ifp, int family, const union in_any *dst, struct rte_mbuf *m)
+{
+	struct worker *self = mp_control();
+	uint8_t mac[ETHER_ADDRLEN];
+	struct neigh *n;
+
+	ASSERT_CONTROL();
+	if (!neigh_if_running(ifp)) {
+		pkt_drop(self, m, DROP_IF_DOWN);
+		return;
+	}
+	if (ifp->if_type != IFT_SMP_ETHER) {
+		if_ctl_transmit(ifp, m);
+		return;
+	}
+	if (family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&dst->in6)) {
+		ether_map_ip6_multicast(&dst->in6, mac);
+		neigh_output_group(ifp, family, mac, m);
+		return;
+	}
+	if (family == AF_INET && IN_MULTICAST(ntohl(dst->in4.s_addr))) {
+		ether_map_ip4_multicast(dst->in4, mac);
+		neigh_output_group(ifp, family, mac, m);
+		return;
+	}
+	if (family == AF_INET && neigh_is_broadcast(ifp, dst->in4)) {
+		memset(mac, 0xff, sizeof(mac));
+		neigh_output_group(ifp, family, mac, m);
+		return;
+	}
+	n = neigh_find(ifp, family, dst, false);
+	if (n == NULL)
+		n = neigh_create(ifp, family, dst, false);
+	if (n == NULL)
+		pkt_drop(self, m, DROP_NEIGH_FULL);
+	else
+		nud_output(n, m);
+}
+
+int
+neigh_init(void)
+{
+	struct neigh_family *families[] = {&neigh_inet, &neigh_inet6};
+	int error;
+
+	ASSERT_CONTROL();
+	neigh_seed = neigh_random(UINT32_MAX);
+	for (unsigned i = 0; i < NEIGH_BUCKETS; i++)
+		LIST_INIT(&neigh_table[i]);
+	for (unsigned f = 0; f < 2; f++)
+		for (unsigned i = 0; i < NEIGH_NSTATES; i++)
+			TAILQ_INIT(&families[f]->nf_list[i]);
+	for (unsigned i = 0; i < mp_nworkers; i++) {
+		mp_workers[i]->proto[MP_SLOT_NEIGH] = calloc(1, sizeof(struct neigh_worker));
+		if (mp_workers[i]->proto[MP_SLOT_NEIGH] == NULL)
+			return -ENOMEM;
+	}
+	error = neigh_timer_init();
+	if (error != 0)
+		return error;
+	error = rt_listen(neigh_route_message);
+	if (error != 0)
+		return error;
+	mp_punt_register(PUNT_ARP, arp_input, 20000, 1000);
+	mp_punt_register(PUNT_ND, nd_input, 20000, 1000);
+	mp_punt_register(PUNT_RESOLVE, neigh_resolve_input, 20000, 1000);
+	return 0;
+}
+
+static void
+neigh_fini_one(struct neigh *n, void *arg)
+{
+	neigh_free(n, DROP_IF_GONE);
+}
+
+void
+neigh_fini(void)
+{
+	ASSERT_CONTROL();
+	neigh_walk(AF_UNSPEC, neigh_fini_one, NULL);
+	dad_fini();
+	neigh_timer_fini();
+	for (unsigned i = 0; i < mp_nworkers; i++) {
+		free(mp_workers[i]->proto[MP_SLOT_NEIGH]);
+		mp_workers[i]->proto[MP_SLOT_NEIGH] = NULL;
+	}
+}

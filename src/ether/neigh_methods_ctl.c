@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control protocol's neighbour methods (neigh.*, nd.*), and neighbours in the configuration. */
+/*
+ * Synchronization: control only.
+ * Lifetime: results belong to the caller.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/ethernet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "ether/neigh.h"
+#include "ether/neigh_var.h"
+#include "route/route.h"
+
+#define NEIGH_TEMP_MS (20 * 60 * 1000) /* arp -s ... temp */
+
+void
+neigh_lladdr_string(const uint8_t *a, char *buf)
+{
+	snprintf(buf, NEIGH_MACSTR, "%02x:%02x:%02x:%02x:%02x:%02x", a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* => the zone is written where the address is link-local and ifp is given */
+void
+neigh_addr_string(int family, const union in_any *addr, const struct ifnet *ifp, char *buf, size_t len)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(family, addr, text, sizeof(text));
+	if (ifp != NULL && neigh_is_linklocal(family, addr))
+		snprintf(buf, len, "%s%%%s", text, ifp->if_xname);
+	else
+		snprintf(buf, len, "%s", text);
+}
+
+static bool
+neigh_lladdr_parse(const char *s, uint8_t *a)
+{
+	unsigned v[ETHER_ADDRLEN];
+	char end;
+
+	if (sscanf(s, "%2x:%2x:%2x:%2x:%2x:%2x%c", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &end) != ETHER_ADDRLEN)
+		return false;
+	for (unsigned i = 0; i < ETHER_ADDRLEN; i++)
+		a[i] = (uint8_t)v[i];
+	return true;
+}
+
+/* The parameters that name a neighbour: family, address (with a zone), interface.  0 or -errno with the error set. */
+static int
+neigh_params(struct ctl_req *req, json_t *params, int *family, union in_any *addr, bool *has_addr, struct ifnet **ifp)
+{
+	const char *fam = json_string_value(json_object_get(params, "family"));
+	const char *text = json_string_value(json_object_get(params, "address"));
+	const char *name = json_string_value(json_object_get(params, "interface"));
+	char host[INET6_ADDRSTRLEN + IFNAMSIZ_SMP + 1];
+	char *zone;
+
+	*family = AF_UNSPEC;
+	*has_addr = false;
+	*ifp = NULL;
+	memset(addr, 0, sizeof(*addr));
+	if (fam != NULL) {
+		if (strcmp(fam, "inet") == 0)
+			*family = AF_INET;
+		else if (strcmp(fam, "inet6") == 0)
+			*family = AF_INET6;
+		else
+			return ctl_error(req, EINVAL, "family: %s: neither inet nor inet6", fam);
+	}
+	if (name != NULL) {
+		*ifp = ifnet_by_name(name);
+		if (*ifp == NULL)
+			return ctl_error(req, ENXIO, "%s: no such interface", name);
+	}
+	if (text == NULL)
+		return 0;
+	if (*family == AF_UNSPEC)
+		*family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	snprintf(host, sizeof(host), "%s", text);
+	zone = *family == AF_INET6 ? strchr(host, '%') : NULL;
+	if (zone != NULL) {
+		*zone++ = '\0';
+		if (*ifp == NULL)
+			*ifp = ifnet_by_name(zone);
+		if (*ifp == NULL)
+			return ctl_error(req, ENXIO, "%s: no such interface", zone);
+	}
+	if (strlen(text) >= sizeof(host) || inet_pton(*family, host, addr) != 1)
+		return ctl_error(req, EINVAL, "address: %s: not an address", text);
+	*has_addr = true;
+	return 0;
+}
+
+/* One entry of neigh.list, and what sorts it. */
+struct neigh_row {
+	struct ifnet *ifp;
+	int family;
+	union in_any addr;
+	json_t *json;
+};
+
+struct neigh_rows {
+	struct neigh_row *row;
+	size_t n, size;
+	int family;
+	const struct ifnet *ifp;
+	const union in_any *addr;
+	uint64_t now;
+	bool failed;
+};
+
+/* NetBSD's order in the samples: the last interface first; IPv4 downwards, IPv6 upwards. */
+static int
+neigh_row_order(const void *a, const void *b)
+{
+	const struct neigh_row *x = a, *y = b;
+	int cmp;
+
+	if (x->family != y->family)
+		return x->family == AF_INET ? -1 : 1;
+	if (x->ifp != y->ifp)
+		return x->ifp->if_index > y->ifp->if_index ? -1 : 1;
+	cmp = memcmp(&x->addr, &y->addr, neigh_addrlen(x->family));
+	return x->family == AF_INET ? -cmp : cmp;
+}
+
+static void
+neigh_row_add(struct neigh_rows *rows, struct ifnet *ifp, int family, const union in_any *addr, json_t *json)
+{
+	if (json == NULL || rows->failed) {
+		rows->failed = true;
+		json_decref(json);
+		return;
+	}
+	if (rows->n == rows->size) {
+		size_t size = rows->size > 0 ? rows->size * 2 : 64;
+		struct neigh_row *row = realloc(rows->row, size * sizeof(*row));
+
+		if (row == NULL) {
+			rows->failed = true;
+			json_decref(json);
+			return;
+		}
+		rows->row = row;
+		rows->size = size;
+	}
+	rows->row[rows->n++] = (struct neigh_row){ifp, family, *addr, json};
+}
+
+static json_t *
+neigh_json(int family, const union in_any *addr, const struct ifnet *ifp, const uint8_t *lladdr, const char *state)
+{
+	char text[NEIGH_ADDRSTR], mac[NEIGH_MACSTR];
+	bool permanent = strcmp(state, "permanent") == 0;
+
+	neigh_addr_string(family, addr, ifp, text, sizeof(text));
+	if (lladdr != NULL)
+		neigh_lladdr_string(lladdr, mac);
+	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:b, s:b, s:b, s:b, s:n, s:b}", "family",
+	    family == AF_INET ? "inet" : "inet6", "address", text, "lladdr",
+	    lladdr != NULL ? json_string(mac) : json_null(), "interface", ifp->if_xname, "state", state, "permanent",
+	    permanent, "published", 0, "proxy", 0, "router", 0, "expire", "ours", 0);
+}
+
+static void
+neigh_list_one(struct neigh *n, void *arg)
+{
+	static const char *const names[NEIGH_NSTATES] = {
+	    [NEIGH_INCOMPLETE] = "incomplete",
+	    [NEIGH_REACHABLE] = "reachable",
+	    [NEIGH_STALE] = "stale",
+	    [NEIGH_DELAY] = "delay",
+	    [NEIGH_PROBE] = "probe",
+	    [NEIGH_PERMANENT] = "permanent",
+	    [NEIGH_FAILED] = "incomplete",
+	};
+	struct neigh_rows *rows = arg;
+	uint64_t until;
+	json_t *json;
+
+	if (n->n_state == NEIGH_NONE || (rows->ifp != NULL && n->n_ifp != rows->ifp) ||
+	    (rows->addr != NULL && memcmp(rows->addr, &n->n_addr, neigh_addrlen(n->n_family)) != 0))
+		return;
+	nud_poll(n, rows->now);
+	json = neigh_json(n->n_family, &n->n_addr, n->n_ifp, neigh_usable(n) ? n->n_lladdr : NULL, names[n->n_state]);
+	if (json == NULL) {
+		rows->failed = true;
+		return;
+	}
+	if (n->n_flags & (NEIGH_F_PUB | NEIGH_F_PROXY))
+		json_object_set_new(json, "published", json_true());
+	if (n->n_flags & NEIGH_F_PROXY)
+		json_object_set_new(json, "proxy", json_true());
+	if (n->n_flags & NEIGH_F_ROUTER)
+		json_object_set_new(json, "router", json_true());
+	if (n->n_state != NEIGH_PERMANENT) {
+		until = n->n_timer.nt_when;
+		if (n->n_state == NEIGH_STALE)
+			until = n->n_confirmed + (uint64_t)*neigh_family(n->n_family)->nf_keep * 1000;
+		json_object_set_new(json, "expire",
+		    json_integer(until > rows->now ? (json_int_t)((until - rows->now + 500) / 1000) : 0));
+	}
+	neigh_row_add(rows, n->n_ifp, n->n_family, &n->n_addr, json);
+}
+
+/* Addresses of ours on Ethernet appear like NetBSD's: permanent. */
+static void
+neigh_list_ours(struct neigh_rows *rows)
+{
+	uint8_t lladdr[ETHER_ADDRLEN];
+	struct ifnet *ifp;
+	struct ifaddr *ifa;
+	json_t *json;
+
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
+		if (ifp->if_type != IFT_SMP_ETHER || (rows->ifp != NULL && rows->ifp != ifp))
+			continue;
+		ether_addr_bytes(atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed), lladdr);
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
+			if ((rows->family != AF_UNSPEC && rows->family != ifa->ifa_family) ||
+			    (ifa->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)) != 0 ||
+			    (rows->addr != NULL &&
+				memcmp(rows->addr, &ifa->ifa_addr, neigh_addrlen(ifa->ifa_family)) != 0))
+				continue;
+			json = neigh_json(ifa->ifa_family, &ifa->ifa_addr, ifp, lladdr, "permanent");
+			if (json != NULL)
+				json_object_set_new(json, "ours", json_true());
+			neigh_row_add(rows, ifp, ifa->ifa_family, &ifa->ifa_addr, json);
+		}
+	}
+}
+
+static int
+neigh_list(struct ctl_req *req, json_t *params, json_t **result)
+{
+	struct neigh_rows rows = {.now = neigh_clock()};
+	struct ifnet *ifp;
+	union in_any addr;
+	bool has_addr;
+	int error;
+
+	ASSERT_CONTROL();
+	error = neigh_params(req, params, &rows.family, &addr, &has_addr, &ifp);
+	if (error != 0)
+		return error;
+	rows.ifp = ifp;
+	rows.addr = has_addr ? &addr : NULL;
+	neigh_walk(rows.family, neigh_list_one, &rows);
+	neigh_list_ours(&rows);
+	*result = json_array();
+	if (rows.n > 0)
+		qsort(rows.row, rows.n, sizeof(*rows.row), neigh_row_order);
+	for (size_t i = 0; i < rows.n; i++)
+		if (*result == NULL || json_array_append_new(*result, rows.row[i].json) != 0)
+			rows.failed = true;
+	free(rows.row);
+	if (rows.failed) {
+		json_decref(*result);
+		*result = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The Ethernet interface with the longest prefix that covers the address: where it would be a neighbour. */
+static struct ifnet *
+neigh_covering(int family, const union in_any *addr)
+{
+	struct ifnet *ifp, *best = NULL;
+	struct ifaddr *ifa;
+	int best_plen = -1;
+
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
+		if (ifp->if_type != IFT_SMP_ETHER)
+			continue;
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+			if (ifa->ifa_family == family && !ifa->ifa_has_dst && ifa->ifa_plen > best_plen &&
+			    neigh_in_prefix(addr, &ifa->ifa_addr, ifa->ifa_plen)) {
+				best = ifp;
+				best_plen = ifa->ifa_plen;
+			}
+	}
+	return best;
+}
+
+static int
+neigh_add(struct ctl_req *req, json_t *params, json_t **result)
+{
+	const char *text = json_string_value(json_object_get(params, "address"));
+	const char *mac = json_string_value(json_object_get(params, "lladdr"));
+	bool temp = json_is_true(json_object_get(params, "temp"));
+	bool pub = json_is_true(json_object_get(params, "pub"));
+	bool proxy = json_is_true(json_object_get(params, "proxy"));
+	uint8_t lladdr[ETHER_ADDRLEN];
+	struct ifnet *ifp;
+	union in_any addr;
+	struct rt_result rt;
+	bool has_addr, made;
+	struct neigh *n;
+	int family, error;
+
+	ASSERT_CONTROL();
+	error = neigh_params(req, params, &family, &addr, &has_addr, &ifp);
+	if (error != 0)
+		return error;
+	if (!neigh_lladdr_parse(mac, lladdr))
+		return ctl_error(req, EINVAL, "lladdr: %s: not a link address", mac);
+	if (ether_is_group(lladdr))
+		return ctl_error(req, EINVAL, "lladdr: %s: a group address", mac);
+	if ((family == AF_INET && (IN_MULTICAST(ntohl(addr.in4.s_addr)) || addr.in4.s_addr == INADDR_ANY)) ||
+	    (family == AF_INET6 && (IN6_IS_ADDR_MULTICAST(&addr.in6) || IN6_IS_ADDR_UNSPECIFIED(&addr.in6))))
+		return ctl_error(req, EINVAL, "%s: not the address of a host", text);
+	if ((pub || proxy) && family != AF_INET)
+		return ctl_error(req, EOPNOTSUPP, "only IPv4 addresses can be published");
+	if (ifp == NULL) {
+		if (neigh_is_linklocal(family, &addr))
+			return ctl_error(req, EINVAL, "%s: which interface? (%s%%IF)", text, text);
+		if (!pub && !proxy && rt_lookup(family, &addr, 0, &rt) == 0 && !rt.has_gw)
+			ifp = rt.ifp;
+		if (ifp == NULL || ifp->if_type != IFT_SMP_ETHER)
+			ifp = neigh_covering(family, &addr);
+		if (ifp == NULL)
+			return ctl_error(req, ENETUNREACH, "cannot intuit interface index and type for %s", text);
+	}
+	if (ifp->if_type != IFT_SMP_ETHER)
+		return ctl_error(req, EINVAL, "%s: not Ethernet", ifp->if_xname);
+	if (if_addr_find(ifp, family, &addr, false) != NULL)
+		return ctl_error(req, EEXIST, "%s: an address of this router", text);
+	if (atomic_load_explicit(&ifp->if_dead, memory_order_relaxed))
+		return ctl_error(req, ENXIO, "%s: being destroyed", ifp->if_xname);
+
+	n = neigh_find(ifp, family, &addr, proxy);
+	if (n != NULL && n->n_state == NEIGH_PERMANENT)
+		return ctl_error(req, EEXIST, "%s", text);
+	made = n == NULL;
+	if (made)
+		n = neigh_create(ifp, family, &addr, proxy);
+	if (n == NULL)
+		return ctl_error(req, ENOBUFS, "%s: the neighbour cache is full", text);
+	if (pub || proxy)
+		n->n_flags |= NEIGH_F_PUB;
+	nud_permanent(n, lladdr, temp ? neigh_clock() + NEIGH_TEMP_MS : 0);
+	return 0;
+}
+
+/* Deleting: by address, or all of a family. */
+struct neigh_delete_arg {
+	const struct ifnet *ifp;
+	const union in_any *addr;
+	json_t *deleted; /* or NULL */
+	unsigned n;
+};
+
+static void
+neigh_delete_one(struct neigh *n, void *arg)
+{
+	struct neigh_delete_arg *d = arg;
+	char text[NEIGH_ADDRSTR];
+
+	if (n->n_state == NEIGH_NONE || (d->ifp != NULL && n->n_ifp != d->ifp) ||
+	    (d->addr != NULL && memcmp(d->addr, &n->n_addr, neigh_addrlen(n->n_family)) != 0))
+		return;
+	if (d->deleted != NULL) {
+		neigh_addr_string(n->n_family, &n->n_addr, n->n_ifp, text, sizeof(text));
+		json_array_append_new(
+		    d->deleted, json_pack("{s:s, s:s}", "address", text, "interface", n->n_ifp->if_xname));
+	}
+	d->n++;
+	neigh_delete(n, DROP_NEIGH_FLUSHED);
+}
+
+static int
+neigh_delete_method(struct ctl_req *req, json_t *params, json_t **result)
+{
+	struct neigh_delete_arg d = {0};
+	struct ifnet *ifp;
+	union in_any addr;
+	bool has_addr;
+	int family, error;
+
+	ASSERT_CONTROL();
+	error = neigh_params(req, params, &family, &addr, &has_addr, &ifp);
+	if (error != 0)
+		return error;
+	d.ifp = ifp;
+	d.addr = &addr;
+	neigh_walk(family, neigh_delete_one, &d);
+	if (d.n == 0)
+		return ctl_error(req, ENOENT, "%s: no entry", json_string_value(json_object_get(params, "address")));
+	return 0;
+}
+
+static int
+neigh_flush(struct ctl_req *req, json_t *params, json_t **result)
+{
+	struct neigh_delete_arg d = {.deleted = json_array()};
+	struct ifnet *ifp;
+	union in_any addr;
+	bool has_addr;
+	int family, error;
+
+	ASSERT_CONTROL();
+	error = neigh_params(req, params, &family, &addr, &has_addr, &ifp);
+	if (error != 0) {
+		json_decref(d.deleted);
+		return error;
+	}
+	neigh_walk(family, neigh_delete_one, &d);
+	*result = json_pack("{s:o}", "deleted", d.deleted);
+	return *result != NULL ? 0 : -ENOMEM;
+}
+
+static int
+nd_interface(struct ctl_req *req, json_t *params, json_t **result)
+{
+	const char *name = json_string_value(json_object_get(params, "interface"));
+	struct ifnet *ifp = ifnet_by_name(name);
+
+	ASSERT_CONTROL();
+	if (ifp == NULL)
+		return ctl_error(req, ENXIO, "%s: no such interface", name);
+	*result = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:[s,s]}", "linkmtu", 0, "maxmtu", (int)ifp->if_mtu,
+	    "hoplimit", 64, "basereachable", (int)*neigh_inet6.nf_reachable, "reachable",
+	    (int)*neigh_inet6.nf_reachable, "retrans", (int)*neigh_inet6.nf_retrans, "flags", "nud", "auto_linklocal");
+	return *result != NULL ? 0 : -ENOMEM;
+}
+
+/* Prefixes of our own addresses; advertised ones come with router advertisements. */
+static int
+nd_prefixes(struct ctl_req *req, json_t *params, json_t **result)
+{
+	char text[INET6_ADDRSTRLEN];
+	char prefix[NEIGH_ADDRSTR + 8];
+	struct in6_addr net;
+	struct ifnet *ifp;
+	struct ifaddr *ifa;
+
+	ASSERT_CONTROL();
+	*result = json_array();
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
+			bool local;
+
+			if (ifa->ifa_family != AF_INET6 || ifa->ifa_plen == 128)
+				continue;
+			local = IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6);
+			net = ifa->ifa_addr.in6;
+			for (unsigned i = 0; i < 128; i++)
+				if (i >= ifa->ifa_plen)
+					net.s6_addr[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+			inet_ntop(AF_INET6, &net, text, sizeof(text));
+			snprintf(prefix, sizeof(prefix), "%s%s%s/%u", text, local ? "%" : "",
+			    local ? ifp->if_xname : "", ifa->ifa_plen);
+			json_array_append_new(
+			    *result, json_pack("{s:s, s:s, s:s, s:n, s:n, s:n, s:i, s:[]}", "prefix", prefix,
+					 "interface", ifp->if_xname, "flags", local ? "LAO" : "LO", "vltime", "pltime",
+					 "expire", "ref", local ? 0 : 1, "routers"));
+		}
+	}
+	return 0;
+}
+
+static int
+nd_nothing(struct ctl_req *req, json_t *params, json_t **result)
+{
+	ASSERT_CONTROL();
+	*result = json_array();
+	return 0;
+}
+
+/* Static entries in the order of neigh.list, so that saving twice gives the same text. */
+static void
+neigh_save_one(struct neigh *n, void *arg)
+{
+	char text[NEIGH_ADDRSTR], mac[NEIGH_MACSTR], line[NEIGH_ADDRSTR + NEIGH_MACSTR + 32];
+
+	if (n->n_state != NEIGH_PERMANENT)
+		return;
+	neigh_addr_string(n->n_family, &n->n_addr, n->n_ifp, text, sizeof(text));
+	neigh_lladdr_string(n->n_lladdr, mac);
+	snprintf(line, sizeof(line), "%s -s %s %s%s%s", n->n_family == AF_INET ? "arp" : "ndp", text, mac,
+	    n->n_flags & NEIGH_F_PUB ? " pub" : "", n->n_flags & NEIGH_F_PROXY ? " proxy" : "");
+	neigh_row_add(arg, n->n_ifp, n->n_family, &n->n_addr, json_string(line));
+}
+
+void
+neigh_config_save(void (*line)(void *, const char *), void *arg)
+{
+	struct neigh_rows rows = {0};
+
+	ASSERT_CONTROL();
+	neigh_walk(AF_UNSPEC, neigh_save_one, &rows);
+	if (rows.n > 0)
+		qsort(rows.row, rows.n, sizeof(*rows.row), neigh_row_order);
+	for (size_t i = 0; i < rows.n; i++) {
+		line(arg, json_string_value(rows.row[i].json));
+		json_decref(rows.row[i].json);
+	}
+	free(rows.row);
+}
+
+static const struct ctl_param list_params[] = {
+    {"family", "string?"}, {"interface", "string?"}, {"address", "string?"}, {NULL, NULL}};
+static const struct ctl_param add_params[] = {{"family", "string"}, {"address", "string"}, {"lladdr", "string"},
+    {"interface", "string?"}, {"temp", "bool?"}, {"pub", "bool?"}, {"proxy", "bool?"}, {NULL, NULL}};
+static const struct ctl_param delete_params[] = {
+    {"family", "string"}, {"address", "string"}, {"interface", "string?"}, {NULL, NULL}};
+static const struct ctl_param flush_params[] = {{"family", "string"}, {"interface", "string?"}, {NULL, NULL}};
+static const struct ctl_param interface_params[] = {{"interface", "string"}, {NULL, NULL}};
+static const struct ctl_param no_params[] = {{NULL, NULL}};
+
+const struct ctl_method neigh_methods[] = {
+    {"neigh.list", neigh_list, list_params, "neighbours of both families, and our own addresses"},
+    {"neigh.add", neigh_add, add_params, "a static neighbour, a temporary one, or a published address"},
+    {"neigh.delete", neigh_delete_method, delete_params, "forgets a neighbour"},
+    {"neigh.flush", neigh_flush, flush_params, "forgets all neighbours of a family"},
+    {"nd.interface", nd_interface, interface_params, "neighbour discovery's variables of an interface"},
+    {"nd.prefixes", nd_prefixes, no_params, "IPv6 prefixes on links"},
+    {"nd.routers", nd_nothing, no_params, "routers heard of"},
+    {"nd.flush_prefixes", nd_nothing, no_params, "forgets advertised prefixes"},
+    {"nd.flush_routers", nd_nothing, no_params, "forgets advertised routers"},
+    {NULL, NULL, NULL, NULL},
+};
