@@ -189,8 +189,9 @@ mp_pool_create(struct worker *w, unsigned n, unsigned buffer_size)
 	int r;
 
 	snprintf(name, sizeof(name), "smpnet.%u", w->id);
-	mp = rte_mempool_create_empty(
-	    name, n, sizeof(struct rte_mbuf) + priv.mbuf_data_room_size, 0, sizeof(priv), SOCKET_ID_ANY, 0);
+	/* Addresses are virtual (mp_eal_init): buffers may lie across small pages, which halves what a pool takes. */
+	mp = rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + priv.mbuf_data_room_size, 0, sizeof(priv),
+	    SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (mp == NULL) {
 		mp_log(MP_LOG_ERR, "packet pool: %s", rte_strerror(rte_errno));
 		return -rte_errno;
