@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rte_cycles.h>
+
 #include "mp/ring.h"
 
 #define MP_MAXWORKERS 32
@@ -141,6 +143,13 @@ extern unsigned mp_nworkers;			 /* [I] */
 extern uint64_t mp_tsc_hz;			 /* [I] */
 extern struct event_base *mp_base;		 /* [I] control's event loop, from mp_start on */
 extern _Thread_local struct worker *mp_self;	 /* the calling thread's, NULL on helper threads */
+
+/* => any thread; the clock that counts mp_tsc_hz ticks a second, for what w->now is too coarse for */
+static inline uint64_t
+mp_tsc(void)
+{
+	return rte_rdtsc();
+}
 
 static inline struct worker *
 mp_control(void)

@@ -19,6 +19,8 @@ enum pkt_stage {
 	PKT_IP6_OUTPUT,
 	PKT_NH_OUTPUT,	 /* meta.nh is set: rewrite and send */
 	PKT_IF_TRANSMIT, /* a finished frame for meta.oif */
+	PKT_IP_LOCAL,	/* a validated packet for us (reassembled) */
+	PKT_IP6_LOCAL,
 	PKT_STAGE_COUNT
 };
 
@@ -107,6 +109,15 @@ void pkt_run_reinput(struct worker *);
 
 /* => any thread; makes len octets from off contiguous, or false (too short, or no room) */
 bool pkt_pullup(struct rte_mbuf *, uint32_t len);
+
+/*
+ * => packet-owning thread; appends data, or len octets of another packet from off, growing the chain from the thread's
+ * pool; false: pool empty (or from is too short), with a part appended
+ */
+bool pkt_append(struct worker *, struct rte_mbuf *, const void *data, uint32_t len);
+bool pkt_append_from(struct worker *, struct rte_mbuf *, const struct rte_mbuf *from, uint32_t off, uint32_t len);
+/* => any thread; cuts the packet to len octets (at most what it has), freeing segments that become empty */
+void pkt_trim(struct rte_mbuf *, uint32_t len);
 
 /* Flow hash over addresses, protocol and ports; symmetric; never 0.  p points at the IP header. */
 uint32_t pkt_hash_ip4(const void *ip, const void *end);

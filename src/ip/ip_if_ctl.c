@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What workers know of our IPv4 addresses: per interface and all together. */
+/*
+ * Synchronization: control builds struct in_if and struct in_own anew after each change and publishes them with a
+ * release store; workers load them with in_if_get and in_own_get.
+ * Lifetime: the old object is freed after a grace period; in_own is never NULL between in_if_init and in_if_fini.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ip/ip_var.h"
+
+struct in_own *_Atomic in_own;
+
+static void
+in_if_free(struct mp_deferred *d)
+{
+	free(d); /* the first member of both */
+}
+
+/* Control's private view of one usable address */
+static bool
+ifaddr_usable(const struct ifaddr *ifa)
+{
+	return ifa->ifa_family == AF_INET && (ifa->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)) == 0 &&
+	       ifa->ifa_addr.in4.s_addr != 0;
+}
+
+static uint32_t
+plen_mask(unsigned plen)
+{
+	return plen == 0 ? 0 : htonl(~UINT32_C(0) << (32 - plen));
+}
+
+/* => a table of all usable addresses; NULL: no memory */
+static struct in_own *
+in_own_build(void)
+{
+	struct ifnet *ifp;
+	struct ifaddr *ifa;
+	uint32_t n = 0, bits = 6;
+
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+			n += ifaddr_usable(ifa);
+	while ((1u << bits) < n * 4)
+		bits++;
+	struct in_own *own = calloc(1, sizeof(*own) + (sizeof(own->slots[0]) << bits));
+	if (own == NULL)
+		return NULL;
+	own->shift = 32 - bits;
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
+			if (!ifaddr_usable(ifa))
+				continue;
+			uint32_t addr = ifa->ifa_addr.in4.s_addr;
+			if (in_own_has(own, addr))
+				continue;
+			uint32_t slot = (addr * 0x9e3779b1u) >> own->shift;
+			while (own->slots[slot] != 0)
+				slot = (slot + 1) & ((1u << bits) - 1);
+			own->slots[slot] = addr;
+			if (own->first == 0 && !IN4_LOOPBACK(addr))
+				own->first = addr;
+		}
+	}
+	return own;
+}
+
+static void
+in_own_update(void)
+{
+	struct in_own *new = in_own_build(), *old;
+
+	if (new == NULL) {
+		mp_log(MP_LOG_ERR, "ip: no memory for the table of our addresses");
+		return;
+	}
+	old = atomic_exchange_explicit(&in_own, new, memory_order_acq_rel);
+	if (old != NULL)
+		mp_defer(&old->deferred, in_if_free);
+}
+
+static void
+in_if_update(struct ifnet *ifp)
+{
+	struct in_if *new = NULL, *old;
+	struct ifaddr *ifa;
+	uint32_t n = 0;
+
+	if (!ifp->if_dead)
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+			n += ifaddr_usable(ifa);
+	if (n > 0) {
+		new = calloc(1, sizeof(*new) + n * sizeof(new->a[0]));
+		if (new == NULL) {
+			mp_log(MP_LOG_ERR, "%s: no memory for its addresses", ifp->if_xname);
+			return;
+		}
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
+			if (!ifaddr_usable(ifa))
+				continue;
+			struct in_ifa *a = &new->a[new->n++];
+			a->addr = ifa->ifa_addr.in4.s_addr;
+			a->mask = plen_mask(ifa->ifa_plen);
+			a->brd = ifa->ifa_has_brd ? ifa->ifa_brd.in4.s_addr : 0;
+			a->peer = ifa->ifa_has_dst ? ifa->ifa_dst.in4.s_addr : 0;
+		}
+	}
+	old = atomic_exchange_explicit(&ifp->if_proto[IF_SLOT_IP], new, memory_order_acq_rel);
+	if (old != NULL)
+		mp_defer(&old->deferred, in_if_free);
+}
+
+void
+ip_ifaddr_changed(struct ifnet *ifp)
+{
+	ASSERT_CONTROL();
+	in_if_update(ifp);
+	in_own_update();
+}
+
+int
+in_if_init(void)
+{
+	struct in_own *own;
+
+	ASSERT_CONTROL();
+	own = in_own_build();
+	if (own == NULL)
+		return -ENOMEM;
+	atomic_store_explicit(&in_own, own, memory_order_release);
+	return 0;
+}
+
+void
+in_if_fini(void)
+{
+	struct ifnet *ifp;
+
+	/* No worker runs any more: nothing to wait for. */
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+		free(atomic_exchange(&ifp->if_proto[IF_SLOT_IP], NULL));
+	free(atomic_exchange(&in_own, NULL));
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* IPv4 options: what a router and a destination do with them (RFC 791 section 3.1, RFC 1812 section 5.2.4). */
+#include <string.h>
+
+#include "ip/ip_var.h"
+
+#define OPT_MINPTR  4
+#define TS_MINPTR   5
+#define TS_ONLY	    0
+#define TS_AND_ADDR 1
+#define TS_PRESPEC  3
+
+/* The address of ours that a packet to dst leaves by; of several, of the interface that it would use */
+static uint32_t
+record_address(uint32_t dst, bool local)
+{
+	if (local)
+		return IN4_MULTICAST(dst) || dst == IN4_BROADCAST ? in_own_get()->first : dst;
+	const struct nexthop *nh = nexthop_get(fib_lookup4(dst));
+	return ip_source_for(nh->nh_ifindex, dst);
+}
+
+/* => a timestamp option of len octets (len >= 4): 0, or the offset of what is wrong in it */
+static unsigned
+timestamp(uint8_t *opt, unsigned len, uint32_t dst, bool local, uint32_t now_ms)
+{
+	unsigned ptr = opt[2], flag = opt[3] & 0x0f;
+	uint32_t now = htonl(now_ms | 0x80000000u); /* not of day, hence the high bit */
+	uint32_t addr;
+
+	if (ptr < TS_MINPTR)
+		return 2;
+	ptr--;
+	if (ptr + 4 > len) { /* full: count it */
+		if (opt[3] >> 4 == 15)
+			return 3;
+		opt[3] += 0x10;
+		return 0;
+	}
+	switch (flag) {
+	case TS_ONLY:
+		memcpy(opt + ptr, &now, 4);
+		opt[2] += 4;
+		return 0;
+	case TS_AND_ADDR:
+		if (ptr + 8 > len)
+			return 2;
+		addr = record_address(dst, local);
+		memcpy(opt + ptr, &addr, 4);
+		memcpy(opt + ptr + 4, &now, 4);
+		opt[2] += 8;
+		return 0;
+	case TS_PRESPEC:
+		if (ptr + 8 > len)
+			return 2;
+		memcpy(&addr, opt + ptr, 4);
+		if (in_own_has(in_own_get(), addr)) {
+			memcpy(opt + ptr + 4, &now, 4);
+			opt[2] += 8;
+		}
+		return 0;
+	default:
+		return 3;
+	}
+}
+
+enum ip_opt_verdict
+ip_options(struct ipv4_h *ip, bool local, uint32_t now_ms, unsigned *where)
+{
+	uint8_t *start = (uint8_t *)ip, *end = start + IPV4_HLEN(ip);
+	uint8_t *opt = start + sizeof(*ip);
+	enum ip_opt_verdict verdict = IP_OPT_OK;
+	uint32_t addr;
+	unsigned bad;
+
+	while (opt < end && *opt != IPV4_OPT_EOL) {
+		if (*opt == IPV4_OPT_NOP) {
+			opt++;
+			continue;
+		}
+		unsigned room = (unsigned)(end - opt);
+		if (room < 2) {
+			*where = (unsigned)(opt - start);
+			return IP_OPT_BAD;
+		}
+		unsigned len = opt[1];
+		if (len < 2 || len > room) {
+			*where = (unsigned)(opt + 1 - start);
+			return IP_OPT_BAD;
+		}
+		switch (*opt) {
+		case IPV4_OPT_RR:
+			if (len < 3 || opt[2] < OPT_MINPTR) {
+				*where = (unsigned)(opt + (len < 3 ? 1 : 2) - start);
+				return IP_OPT_BAD;
+			}
+			if (opt[2] > len)
+				break; /* full */
+			if (opt[2] - 1u + 4 > len) {
+				*where = (unsigned)(opt + 2 - start);
+				return IP_OPT_BAD;
+			}
+			addr = record_address(ip->dst, local);
+			memcpy(opt + opt[2] - 1, &addr, 4);
+			opt[2] += 4;
+			break;
+		case IPV4_OPT_TS:
+			bad = len < 4 ? 1 : timestamp(opt, len, ip->dst, local, now_ms);
+			if (bad != 0) {
+				*where = (unsigned)(opt + bad - start);
+				return IP_OPT_BAD;
+			}
+			break;
+		case IPV4_OPT_LSRR:
+		case IPV4_OPT_SSRR:
+			if (!SETTING(ip_allowsrcrt))
+				return IP_OPT_REFUSED;
+			if (len < 3 || opt[2] < OPT_MINPTR) {
+				*where = (unsigned)(opt + (len < 3 ? 1 : 2) - start);
+				return IP_OPT_BAD;
+			}
+			if (!local) {
+				if (*opt == IPV4_OPT_SSRR || !SETTING(ip_forwsrcrt))
+					return IP_OPT_REFUSED;
+				break; /* loose, and we are between two of its hops */
+			}
+			if (opt[2] - 1u + 4 > len)
+				break; /* at its end: for us */
+			if (!SETTING(ip_forwsrcrt) || verdict == IP_OPT_REROUTE)
+				return IP_OPT_REFUSED;
+			memcpy(&addr, opt + opt[2] - 1, 4);
+			ip->dst = addr;
+			addr = record_address(ip->dst, false);
+			memcpy(opt + opt[2] - 1, &addr, 4);
+			opt[2] += 4;
+			local = in_own_has(in_own_get(), ip->dst);
+			verdict = IP_OPT_REROUTE;
+			break;
+		}
+		opt += len;
+	}
+	ip_set_sum(ip);
+	return verdict;
+}
+
+unsigned
+ip_options_copied(const struct ipv4_h *ip, uint8_t *to)
+{
+	const uint8_t *opt = (const uint8_t *)ip + sizeof(*ip), *end = (const uint8_t *)ip + IPV4_HLEN(ip);
+	unsigned n = 0;
+
+	while (opt < end && *opt != IPV4_OPT_EOL) {
+		if (*opt == IPV4_OPT_NOP) {
+			opt++;
+			continue;
+		}
+		if (end - opt < 2 || opt[1] < 2 || opt[1] > end - opt)
+			break;
+		if (*opt & IPV4_OPT_COPIED) {
+			memcpy(to + n, opt, opt[1]);
+			n += opt[1];
+		}
+		opt += opt[1];
+	}
+	while (n & 3)
+		to[n++] = IPV4_OPT_EOL;
+	return n;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of src/ip share.
+ *
+ * Synchronization: control publishes struct in_if (per interface) and struct in_own (all addresses) with one release
+ * store; workers load them once per vector or packet.  Settings are single words.
+ * Lifetime: replaced objects are freed after a grace period.
+ */
+#ifndef SMPNET_IP_VAR_H
+#define SMPNET_IP_VAR_H
+
+#include "if/ifnet.h"
+#include "ip/ip.h"
+#include "ip/ip_hdr.h"
+#include "mp/mp.h"
+#include "pkt/pkt.h"
+#include "route/route.h"
+
+/* One address of an interface, as workers see it */
+struct in_ifa {
+	uint32_t addr; /* [I] */
+	uint32_t mask; /* [I] */
+	uint32_t brd;  /* [I] directed broadcast, 0: none */
+	uint32_t peer; /* [I] point-to-point: the other end, 0: none */
+};
+
+/* The usable addresses of an interface, at IF_SLOT_IP; NULL there: none */
+struct in_if {
+	struct mp_deferred deferred; /* [c] */
+	uint32_t n;		     /* [I] */
+	struct in_ifa a[];	     /* [I] in order of addition */
+};
+
+/* All usable addresses of ours: open addressing, at most a quarter full, 0 is an empty slot */
+struct in_own {
+	struct mp_deferred deferred; /* [c] */
+	uint32_t shift;		     /* [I] 32 - log2(slots) */
+	uint32_t first;		     /* [I] the first that is not a loopback address, or 0 */
+	uint32_t slots[];	     /* [I] */
+};
+
+extern struct in_own *_Atomic in_own; /* [r] never NULL after ip_init */
+
+/* Per-thread state, at w->proto[MP_SLOT_IP] */
+struct ip_thread {
+	uint64_t icmp_full; /* [w] error rate limit: TSC at which the bucket is full again */
+	uint32_t id;	    /* [w] last datagram identification; threads use residue classes */
+	uint32_t id_step;   /* [I] */
+};
+
+extern _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirects, ip_allowsrcrt, ip_forwsrcrt,
+    ip_maxfragpackets, icmp_bmcastecho, icmp_errppslimit, icmp_returndatabytes; /* [a] settings */
+
+#define SETTING(v) atomic_load_explicit(&(v), memory_order_relaxed)
+
+#define IN4_MULTICAST(a) (((a)&htonl(0xf0000000)) == htonl(0xe0000000))
+#define IN4_LOOPBACK(a)	 (((a)&htonl(0xff000000)) == htonl(0x7f000000))
+#define IN4_ZERONET(a)	 (((a)&htonl(0xff000000)) == 0)
+#define IN4_LINKLOCAL(a) (((a)&htonl(0xffff0000)) == htonl(0xa9fe0000))
+#define IN4_CLASSE(a)	 (((a)&htonl(0xf0000000)) == htonl(0xf0000000))
+#define IN4_BROADCAST	 0xffffffffu
+
+static inline bool
+in_own_has(const struct in_own *own, uint32_t addr)
+{
+	uint32_t mask = (1u << (32 - own->shift)) - 1;
+	uint32_t slot = (addr * 0x9e3779b1u) >> own->shift;
+
+	while (own->slots[slot] != 0) {
+		if (own->slots[slot] == addr)
+			return true;
+		slot = (slot + 1) & mask;
+	}
+	return false;
+}
+
+static inline const struct in_own *
+in_own_get(void)
+{
+	return atomic_load_explicit(&in_own, memory_order_acquire);
+}
+
+static inline const struct in_if *
+in_if_get(const struct ifnet *ifp)
+{
+	return atomic_load_explicit(&ifp->if_proto[IF_SLOT_IP], memory_order_acquire);
+}
+
+/* The largest packet that the next hop carries */
+static inline uint32_t
+nh_mtu_of(const struct nexthop *nh)
+{
+	if (likely(nh->nh_mtu != 0))
+		return nh->nh_mtu;
+	return nh->nh_ifp != NULL ? atomic_load_explicit(&nh->nh_ifp->if_mtu, memory_order_relaxed) : IPV4_MAXPACKET;
+}
+
+static inline struct ip_thread *
+ip_thread(struct worker *w)
+{
+	return w->proto[MP_SLOT_IP];
+}
+
+/* => packet-owning thread; a datagram identification, network byte order */
+static inline uint16_t
+ip_newid(struct worker *w)
+{
+	struct ip_thread *t = ip_thread(w);
+
+	t->id += t->id_step;
+	return htons((uint16_t)t->id);
+}
+
+/* One hop less (RFC 1624: the checksum follows without being computed again) */
+static inline void
+ip_ttl_decrement(struct ipv4_h *ip)
+{
+	uint32_t sum = (uint32_t)ip->sum + htons(0x0100);
+
+	ip->sum = (uint16_t)(sum + (sum >= 0xffff));
+	ip->ttl--;
+}
+
+/* The checksum of a header without options: 0xffff if it is right */
+static inline uint32_t
+ip_sum20(const void *h)
+{
+	uint64_t a, b, sum;
+	uint32_t c;
+
+	__builtin_memcpy(&a, h, 8);
+	__builtin_memcpy(&b, (const char *)h + 8, 8);
+	__builtin_memcpy(&c, (const char *)h + 16, 4);
+	sum = (a & 0xffffffff) + (a >> 32) + (b & 0xffffffff) + (b >> 32) + c;
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint32_t)((sum & 0xffff) + (sum >> 16));
+}
+
+static inline void
+ip_set_sum(struct ipv4_h *ip)
+{
+	ip->sum = 0;
+	ip->sum = cksum_fold(cksum_add(0, ip, IPV4_HLEN(ip)));
+}
+
+/* A rate of n a second with a burst of n, told by the TSC: true if one more is allowed; n < 0: always */
+static inline bool
+ip_rate_allow(uint64_t *full, uint64_t now, int n)
+{
+	if (n < 0)
+		return true;
+	if (n == 0)
+		return false;
+	uint64_t cost = mp_tsc_hz / (unsigned)n;
+	uint64_t at = *full < now ? now : *full;
+	if (at + cost > now + mp_tsc_hz)
+		return false;
+	*full = at + cost;
+	return true;
+}
+
+/* When a packet reached a worker, for control: TSC in units of 256 ticks, modulo 2^32 (meta.aux of PUNT_ICMP) */
+static inline uint32_t
+ip_stamp(uint64_t tsc)
+{
+	return (uint32_t)(tsc >> 8);
+}
+
+/* ip_input.c */
+/* => worker; a validated packet for us.  Takes it. */
+void ip_local_input(struct worker *, struct rte_mbuf *);
+void ip_local_input_vec(struct worker *, struct pktvec *);
+/*
+ * => worker; a validated packet of another's with the next hop that the FIB gave: forwarded, delivered, or dropped.
+ * Takes it.
+ */
+void ip_forward_one(struct worker *, struct rte_mbuf *, uint32_t nh_index);
+
+/* ip_output.c */
+/* => packet-owning thread; one packet of our own, complete with header.  Takes it. */
+void ip_send(struct worker *, struct rte_mbuf *);
+/* => worker; adds to the vector of packets with FORWARD next hops, or sends at once what has another type.  Takes it. */
+void nh_output_one(struct worker *, struct rte_mbuf *, struct pktvec *forward);
+/* => worker; the packet leaves on the interface as link-level broadcast or multicast.  Takes it. */
+void ip_output_link(struct worker *, struct ifnet *, struct rte_mbuf *);
+
+/* ip_frag.c */
+/*
+ * => worker; cuts a packet (header complete, contiguous) that is larger than mtu into copies with meta.nh, and sends
+ * them (RFC 791 section 3.2).  Takes it: consumed, or dropped when a copy cannot be made.
+ */
+void ip_fragment(struct worker *, struct rte_mbuf *, uint32_t mtu, void (*out)(struct worker *, struct pktvec *));
+
+/* ip_options.c */
+enum ip_opt_verdict { IP_OPT_OK, IP_OPT_BAD, IP_OPT_REFUSED, IP_OPT_REROUTE };
+/*
+ * => worker; checks the options of a packet with IHL > 5 and does what they ask of a router or, if local, of the
+ * destination (RFC 791 section 3.1, RFC 1812 section 5.2.4): records route and time, follows source routes where the
+ * settings allow it.  now_ms goes into timestamps.
+ * IP_OPT_BAD: *where is the offset of the octet in error.  IP_OPT_REROUTE: ip->dst changed.
+ * The header's checksum is right afterwards.
+ */
+enum ip_opt_verdict ip_options(struct ipv4_h *, bool local, uint32_t now_ms, unsigned *where);
+/* => any; copies the options that go into every fragment to to (40 octets); returns their length, padded to 4 */
+unsigned ip_options_copied(const struct ipv4_h *, uint8_t *to);
+
+/* ip_icmp.c */
+/* => worker; an ICMP message for us, l4off set, datagram complete.  Takes it. */
+void icmp_input(struct worker *, struct rte_mbuf *);
+/*
+ * => packet-owning thread; an ICMP error about m (data at its IPv4 header), if one may be sent (RFC 1122 section 3.2.2);
+ * info is the second word of the ICMP header, network byte order.  m is dropped with the reason.
+ */
+void icmp_error(struct worker *, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason);
+/* => packet-owning thread; the address of ours to answer dst with, having received on iif; 0: none */
+uint32_t ip_source_for(uint16_t iif, uint32_t dst);
+
+/* ip_if_ctl.c */
+/* => control; 0 or -ENOMEM */
+int in_if_init(void);
+void in_if_fini(void);
+
+/* ip_reass_ctl.c */
+/* => control; a fragment for us: data at the IPv4 header.  Takes it. */
+void ip_reass_input(struct rte_mbuf *);
+int ip_reass_init(void);
+void ip_reass_fini(void);
+
+/* echo_ctl.c: ping and traceroute */
+/* => control; a validated ICMP or ICMPv6 message for us that is no request.  Takes it. */
+void echo_ctl_input(struct rte_mbuf *);
+void echo_ctl_fini(void);
+
+#endif

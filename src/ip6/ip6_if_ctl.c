@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What workers know of our IPv6 addresses and groups: per interface and all together. */
+/*
+ * Synchronization: control builds struct in6_if and struct in6_own anew after each change and publishes them with a
+ * release store; workers load them with in6_if_get and in6_own_get.
+ * Lifetime: the old object is freed after a grace period; in6_own is never NULL between in6_if_init and in6_if_fini.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "ip6/ip6_var.h"
+
+struct in6_own *_Atomic in6_own;
+
+static void
+in6_if_free(struct mp_deferred *d)
+{
+	free(d); /* the first member of both */
+}
+
+static bool
+ifaddr_usable(const struct ifaddr *ifa)
+{
+	return ifa->ifa_family == AF_INET6 && (ifa->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)) == 0;
+}
+
+/* => a table of all usable addresses but link-local ones; NULL: no memory */
+static struct in6_own *
+in6_own_build(void)
+{
+	static const struct in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
+	struct ifnet *ifp;
+	struct ifaddr *ifa;
+	uint32_t n = 0, bits = 6;
+
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+			n += ifaddr_usable(ifa);
+	while ((1u << bits) < n * 4)
+		bits++;
+	struct in6_own *own = calloc(1, sizeof(*own) + (sizeof(own->slots[0]) << bits));
+	if (own == NULL)
+		return NULL;
+	own->shift = 64 - bits;
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
+			const struct in6_addr *a = &ifa->ifa_addr.in6;
+			if (!ifaddr_usable(ifa) || IN6_LINKLOCAL(a) || in6_own_has(own, a))
+				continue;
+			uint32_t slot = in6_key_slot(in6_key(a), own->shift);
+			while ((own->slots[slot].hi | own->slots[slot].lo) != 0)
+				slot = (slot + 1) & ((1u << bits) - 1);
+			own->slots[slot] = in6_key(a);
+			if (IN6_IS_ADDR_UNSPECIFIED(&own->first) && memcmp(a, &loopback, 16) != 0)
+				own->first = *a;
+		}
+	}
+	return own;
+}
+
+static int
+group_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct in6_addr));
+}
+
+/* => the addresses and groups of an interface; *error is set where there is no memory; NULL: nothing */
+static struct in6_if *
+in6_if_build(struct ifnet *ifp, int *error)
+{
+	struct ifaddr *ifa;
+	uint32_t n = 0, ngroups = 0, all = 0;
+
+	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
+		n += ifaddr_usable(ifa);
+		all += ifa->ifa_family == AF_INET6;
+	}
+	if (all == 0)
+		return NULL;
+	struct in6_if *in6 = calloc(1, sizeof(*in6) + n * sizeof(in6->a[0]) + (all + 4) * sizeof(struct in6_addr));
+	if (in6 == NULL) {
+		*error = -ENOMEM;
+		return NULL;
+	}
+	struct in6_addr *group = (struct in6_addr *)&in6->a[n];
+	inet_pton(AF_INET6, "ff01::1", &group[ngroups++]);
+	inet_pton(AF_INET6, "ff02::1", &group[ngroups++]);
+	if (SETTING(ip6_forwarding)) {
+		inet_pton(AF_INET6, "ff01::2", &group[ngroups++]);
+		inet_pton(AF_INET6, "ff02::2", &group[ngroups++]);
+	}
+	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
+		if (ifa->ifa_family != AF_INET6)
+			continue;
+		/* The solicited-node group, which duplicate address detection listens to already (RFC 4291 2.7.1) */
+		inet_pton(AF_INET6, "ff02::1:ff00:0", &group[ngroups]);
+		memcpy(&group[ngroups++].s6_addr[13], &ifa->ifa_addr.in6.s6_addr[13], 3);
+		if (!ifaddr_usable(ifa))
+			continue;
+		in6->a[in6->n++] = (struct in6_ifa){.addr = ifa->ifa_addr.in6,
+		    .plen = ifa->ifa_plen,
+		    .deprecated = (ifa->ifa_flags & IFA_DEPRECATED) != 0};
+	}
+	qsort(group, ngroups, sizeof(group[0]), group_compare);
+	in6->group = group;
+	in6->ngroups = ngroups;
+	return in6;
+}
+
+static void
+in6_if_update(struct ifnet *ifp)
+{
+	struct in6_if *new = NULL, *old;
+	int error = 0;
+
+	if (!ifp->if_dead)
+		new = in6_if_build(ifp, &error);
+	if (error != 0) {
+		mp_log(MP_LOG_ERR, "%s: no memory for its addresses", ifp->if_xname);
+		return;
+	}
+	old = atomic_exchange_explicit(&ifp->if_proto[IF_SLOT_IP6], new, memory_order_acq_rel);
+	if (old != NULL)
+		mp_defer(&old->deferred, in6_if_free);
+}
+
+void
+ip6_ifaddr_changed(struct ifnet *ifp)
+{
+	struct in6_own *new, *old;
+
+	ASSERT_CONTROL();
+	in6_if_update(ifp);
+	new = in6_own_build();
+	if (new == NULL) {
+		mp_log(MP_LOG_ERR, "ip6: no memory for the table of our addresses");
+		return;
+	}
+	old = atomic_exchange_explicit(&in6_own, new, memory_order_acq_rel);
+	if (old != NULL)
+		mp_defer(&old->deferred, in6_if_free);
+}
+
+void
+in6_if_update_all(void)
+{
+	struct ifnet *ifp;
+
+	ASSERT_CONTROL();
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+		in6_if_update(ifp);
+}
+
+bool
+ip6_group_joined(const struct ifnet *ifp, const struct in6_addr *group)
+{
+	const struct in6_if *in6 = in6_if_get(ifp);
+
+	return in6 != NULL && bsearch(group, in6->group, in6->ngroups, sizeof(*group), group_compare) != NULL;
+}
+
+bool
+ip6_addr_is_ours(const struct ifnet *ifp, const struct in6_addr *addr)
+{
+	const struct in6_if *in6 = ifp != NULL ? in6_if_get(ifp) : NULL;
+
+	for (uint32_t i = 0; in6 != NULL && i < in6->n; i++)
+		if (memcmp(&in6->a[i].addr, addr, sizeof(*addr)) == 0)
+			return true;
+	return false;
+}
+
+int
+in6_if_init(void)
+{
+	struct in6_own *own;
+
+	ASSERT_CONTROL();
+	own = in6_own_build();
+	if (own == NULL)
+		return -ENOMEM;
+	atomic_store_explicit(&in6_own, own, memory_order_release);
+	return 0;
+}
+
+void
+in6_if_fini(void)
+{
+	struct ifnet *ifp;
+
+	/* No worker runs any more: nothing to wait for. */
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+		free(atomic_exchange(&ifp->if_proto[IF_SLOT_IP6], NULL));
+	free(atomic_exchange(&in6_own, NULL));
+}
