@@ -15,6 +15,8 @@
 
 /* In the order in which they are shown and saved. */
 static const struct sysctl_setting *const tables[] = {
+    if_settings,
+    neigh_settings,
     NULL,
 };
 
