@@ -13,4 +13,14 @@ void dev_fini(void);
 int shmif_create(const char *xname, char *err, size_t errlen);
 int tap_create(const char *xname, char *err, size_t errlen);
 
+/*
+ * => control; takes a DPDK device in: "net_pcap0,rx_pcap=F,infinite_rx=1", "0000:03:00.0".  queues 0: as many as workers
+ * where the device has them; ifname NULL: by the device (pcap0).  -errno if it could not even begin (-EBUSY: attached
+ * already, -EEXIST: the name is taken, -EINVAL); else 0, and done runs on control: ifp, or a negative error and a line
+ * that says why.
+ */
+struct ifnet;
+int ethdev_attach(const char *devstr, unsigned queues, const char *ifname,
+    void (*done)(void *arg, struct ifnet *, int error, const char *msg), void *arg);
+
 #endif

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Devices: what is done once at start and at the end. */
 #include "dev/dev.h"
+#include "dev/ethdev_var.h"
 #include "dev/shmif_var.h"
 #include "mp/mp.h"
 
 int
 dev_init(void)
 {
+	int error;
+
 	ASSERT_CONTROL();
-	return shmif_init();
+	error = shmif_init();
+	return error != 0 ? error : ethdev_init();
 }
 
 void
 dev_fini(void)
 {
 	ASSERT_CONTROL();
+	ethdev_fini();
 	shmif_fini();
 }

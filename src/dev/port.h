@@ -43,6 +43,9 @@ struct port_ops {
 	 * malloc */
 	void (*close)(struct port *);
 
+	/* => control; the last call, after close and before port.c frees the port.  May be NULL */
+	void (*closed)(struct port *);
+
 	/* => the queue's worker; up to n frames from the worker's own pool (mp_self->pool); returns how many */
 	uint16_t (*rx_burst)(struct port *, uint16_t q, struct rte_mbuf **, uint16_t n);
 	/* => the queue's worker; takes the first k <= n frames (frees them when sent); returns k */

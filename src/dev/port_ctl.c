@@ -377,6 +377,8 @@ port_stopped(void *arg)
 
 	ASSERT_CONTROL();
 	port_unplace_queues(port);
+	if (port->ops->closed != NULL)
+		port->ops->closed(port);
 	for (unsigned i = 0; i < pif->ndone; i++)
 		pif->done[i].fn(pif->done[i].arg);
 	free(pif);
