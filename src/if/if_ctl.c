@@ -365,6 +365,19 @@ if_ctl_transmit(struct ifnet *ifp, struct rte_mbuf *m)
 	mp_handoff(mp_control(), mp_workers[ifp->if_txworker], &m, 1);
 }
 
+/* Do the interfaces that a packet names still exist?  It waited in a ring. */
+static bool
+if_meta_live(const struct pktmeta *meta)
+{
+	struct ifnet *ifp;
+
+	if (meta->iif != 0 && ((ifp = ifnet_get(meta->iif)) == NULL || ifp->if_gen != meta->iifgen))
+		return false;
+	if (meta->stage == PKT_IF_TRANSMIT && ((ifp = ifnet_get(meta->oif)) == NULL || ifp->if_gen != meta->oifgen))
+		return false;
+	return true;
+}
+
 /*
  * => control, at start, before mp_run; 0 or -errno
  */
@@ -372,6 +385,8 @@ int
 ifnet_init(void)
 {
 	ASSERT_CONTROL();
+	pkt_stage_register(PKT_IF_TRANSMIT, if_transmit);
+	pkt_stage_check(if_meta_live);
 	for (unsigned i = 0; i < mp_nworkers; i++) {
 		struct worker *w = mp_workers[i];
 

@@ -95,16 +95,16 @@ struct ifnet {
 	void *_Atomic if_proto[8];     /* [r] per-interface state of protocols for workers, by enum if_proto_slot */
 	_Atomic uint16_t if_txworker;  /* [a] the worker that control hands its own frames to */
 	/* control's */
-	char if_xname[IFNAMSIZ_SMP];	     /* [I] */
-	uint32_t if_metric;		     /* [c] */
-	uint32_t if_promisc_refs;	     /* [c] */
-	bool if_user_promisc;		     /* [c] one of them is the administrator's */
-	bool if_user_mtu, if_user_lladdr;    /* [c] set by the administrator: configuration */
-	uint32_t if_allmulti_refs;	     /* [c] */
-	struct if_stats if_zero;	     /* [c] subtracted when displayed (ifconfig -z) */
-	TAILQ_HEAD(, ifaddr) if_addrs;	     /* [c] in order of addition */
-	TAILQ_ENTRY(ifnet) if_list;	     /* [c] */
-	struct mp_deferred if_deferred;	     /* [c] */
+	char if_xname[IFNAMSIZ_SMP];		  /* [I] */
+	uint32_t if_metric;			  /* [c] */
+	uint32_t if_promisc_refs;		  /* [c] */
+	bool if_user_promisc;			  /* [c] one of them is the administrator's */
+	bool if_user_mtu, if_user_lladdr;	  /* [c] set by the administrator: configuration */
+	uint32_t if_allmulti_refs;		  /* [c] */
+	struct if_stats if_zero;		  /* [c] subtracted when displayed (ifconfig -z) */
+	TAILQ_HEAD(ifaddr_head, ifaddr) if_addrs; /* [c] in order of addition */
+	TAILQ_ENTRY(ifnet) if_list;		  /* [c] */
+	struct mp_deferred if_deferred;		  /* [c] */
 	void (*if_detached)(struct ifnet *); /* [c] runs on control when no thread can hold the interface any more */
 };
 
