@@ -23,4 +23,8 @@ struct ifnet;
 int ethdev_attach(const char *devstr, unsigned queues, const char *ifname,
     void (*done)(void *arg, struct ifnet *, int error, const char *msg), void *arg);
 
+/* dev_capture_ctl.c => control */
+int dev_capture_init(void);
+void dev_capture_fini(void);
+
 #endif

@@ -2,6 +2,7 @@
 /* Devices: what is done once at start and at the end. */
 #include "dev/dev.h"
 #include "dev/ethdev_var.h"
+#include "dev/linux.h"
 #include "dev/shmif_var.h"
 #include "mp/mp.h"
 
@@ -20,5 +21,7 @@ dev_fini(void)
 {
 	ASSERT_CONTROL();
 	ethdev_fini();
+	dev_capture_fini();
+	linux_fini();
 	shmif_fini();
 }

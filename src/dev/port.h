@@ -105,6 +105,8 @@ int port_attach(struct port *, const char *ifname, struct ifnet **);
  * done (may be NULL) runs on control when all is given back.
  */
 void port_detach(struct port *, void (*done)(void *), void *arg);
+/* => control; the port behind an interface; NULL: it is none of a port */
+struct port *port_of_ifnet(struct ifnet *);
 /* => control, from any device event: re-reads the link and tells the interface */
 void port_link_changed(struct port *);
 /* => control, before start: fills rxworker and txworker for nrxq and ntxq queues, from the least loaded workers */

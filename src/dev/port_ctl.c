@@ -289,6 +289,13 @@ port_add_sources(struct port_if *pif)
 	}
 }
 
+struct port *
+port_of_ifnet(struct ifnet *ifp)
+{
+	ASSERT_CONTROL();
+	return ifp->if_ops == &port_if_ops ? port_of(ifp) : NULL;
+}
+
 int
 port_attach(struct port *port, const char *ifname, struct ifnet **ifpp)
 {
