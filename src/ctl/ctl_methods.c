@@ -11,6 +11,7 @@ const struct ctl_method *const ctl_method_tables[] = {
     daemon_methods,
     if_methods,
     neigh_methods,
+    dev_methods,
     sysctl_methods,
     stats_methods,
     NULL,
