@@ -16,7 +16,8 @@ struct ctl_stream;
 /* One parameter of a method: checked before the method runs, so that a method may trust names and types. */
 struct ctl_param {
 	const char *name;
-	const char *type; /* "string", "int", "bool", "array", "object"; a trailing ? makes it optional */
+	/* "string", "int", "number", "bool", "array", "object", "null", several joined by |; a trailing ?: optional */
+	const char *type;
 };
 
 #define CTL_ASYNC 1 /* a method's return value: the answer comes later by ctl_reply or ctl_fail */
@@ -55,12 +56,16 @@ bool ctl_stream_send(struct ctl_stream *, json_t *event);
 void ctl_stream_end(struct ctl_stream *, json_t *last /* may be NULL */);
 
 /*
- * Runs a method without a client (configuration file, tests): 0 or -errno with the message in err.
- * Asynchronous methods: done runs later.
+ * Runs a method without a client (configuration file, tests): 0 or -errno with the message in err, or CTL_ASYNC: done
+ * (may be NULL) runs later.  params is taken.
  */
 int ctl_call(const char *method, json_t *params, json_t **result, char *err, size_t errlen,
     void (*done)(void *arg, int error, const char *message), void *arg);
 
+/*
+ * => the thread that is or will be control: nobody is served before its event loop runs.  url: unix://PATH, or NULL: the
+ * default of smpnet.h; group: NULL, or the group whose members may connect too.  0 or -errno with the reason logged.
+ */
 int ctl_start(struct event_base *, const char *url, const char *group);
 void ctl_stop(void);
 extern struct event_base *ctl_base;
@@ -73,7 +78,8 @@ struct sysctl_setting {
 	_Atomic int *value; /* read by workers */
 	int min, max, initial;
 	bool readonly;
-	int (*changed)(int old, int new); /* may be NULL; 0 or -errno (then nothing changes) */
+	/* may be NULL; called before the value changes; 0 or -errno (then it does not) */
+	int (*changed)(int old, int new);
 };
 extern const struct sysctl_setting ip_settings[], ip6_settings[], neigh_settings[], if_settings[], mp_settings[];
 

@@ -121,6 +121,7 @@ int ctl_stream_stop(struct ctl_client *, uint64_t id);
 void ctl_client_schedule(struct ctl_client *);
 extern const char *ctl_server_url;
 unsigned ctl_server_clients(void);
+void ctl_server_hold(bool);
 
 /* ctl_socket.c */
 /* => a listening socket at path in *fdp, 0600 (0660 and the group's, if group is not NULL); 0 or -errno, reason logged

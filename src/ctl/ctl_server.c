@@ -45,6 +45,7 @@ static unsigned nclients, maxclients;					 /* [c] */
 static size_t in_total, out_total;					 /* [c] octets in all clients' buffers */
 static int listen_fd = -1;						 /* [c] */
 static struct event *listen_ev, *pause_ev, *run_ev, *tick_ev;		 /* [c] */
+static bool holding;							 /* [c] no clients for now */
 static char *server_url;						 /* [c] */
 
 static uint64_t
@@ -77,7 +78,7 @@ ctl_client_schedule(struct ctl_client *cl)
 static void
 accept_resume(void)
 {
-	if (listen_ev != NULL && nclients < maxclients) {
+	if (listen_ev != NULL && !holding && nclients < maxclients) {
 		evtimer_del(pause_ev);
 		event_add(listen_ev, NULL);
 	}
@@ -423,10 +424,21 @@ accept_cb(evutil_socket_t fd, short what, void *arg)
 static void
 pause_cb(evutil_socket_t fd, short what, void *arg)
 {
-	if (nclients < maxclients)
-		event_add(listen_ev, NULL);
+	if (holding || nclients < maxclients)
+		accept_resume();
 	else
 		event_add(pause_ev, &(struct timeval){0, ACCEPT_PAUSE_MS * 1000});
+}
+
+/* => control; while held, clients wait to be accepted (the configuration file is being applied) */
+void
+ctl_server_hold(bool hold)
+{
+	holding = hold;
+	if (hold && listen_ev != NULL)
+		event_del(listen_ev);
+	else
+		accept_resume();
 }
 
 /* Descriptors for many clients, without asking. */
@@ -449,15 +461,19 @@ raise_descriptors(void)
 	maxclients = limit > 2 * FD_RESERVE ? (unsigned)(limit - FD_RESERVE) : FD_RESERVE;
 }
 
-/* => control; 0 or -errno with the reason logged.  url: unix://PATH; group: NULL, or whose members may connect too */
+/*
+ * => the thread that will be control (the engine need not run yet: nobody is served before the event loop runs).
+ * url: unix://PATH, NULL: the default; group: NULL, or whose members may connect too.  0 or -errno, reason logged
+ */
 int
 ctl_start(struct event_base *base, const char *url, const char *group)
 {
 	const char *path;
 	int rc;
 
-	ASSERT_CONTROL();
 	ctl_base = base;
+	if (url == NULL)
+		url = smpnet_default_url();
 	rc = smpnet_url_path(url, &path);
 	if (rc == -EINVAL) {
 		mp_log(MP_LOG_ERR, "%s: not a URL of a control socket (unix://PATH)", url);
@@ -497,7 +513,6 @@ ctl_stop(void)
 {
 	const char *path;
 
-	ASSERT_CONTROL();
 	event_gone(&listen_ev);
 	event_gone(&pause_ev);
 	event_gone(&tick_ev);

@@ -163,7 +163,7 @@ sysctl_config_save(void (*line)(void *, const char *), void *arg)
 
 			if (s->readonly || value == s->initial)
 				continue;
-			snprintf(text, sizeof(text), "sysctl -q -w %s=%d", s->name, value);
+			snprintf(text, sizeof(text), "sysctl -w %s=%d", s->name, value);
 			line(arg, text);
 		}
 	}
