@@ -79,15 +79,18 @@ print_group(const json_t *list, const char *group, bool nonzero)
 		if (strcmp(jstr(c, "group"), group) != 0)
 			continue;
 		if ((line = histogram_line(text)) != NULL) {
-			if (value == 0 && (nonzero || !counted_lines(text)))
+			bool counted = counted_lines(text);
+
+			/* The title of counted lines stands even when all of them are left out. */
+			if (value == 0 && !counted)
 				continue;
 			if (title == NULL || title_len != (size_t)(line - text) || strncmp(title, text, title_len) != 0)
 				printf("\t%.*s:\n", (int)(line - text - 1), text);
 			title = text;
 			title_len = line - text;
-			if (counted_lines(text))
+			if (counted && (value != 0 || !nonzero))
 				printf("\t\t%lld %s\n", value, line);
-			else
+			else if (!counted)
 				printf("\t\t%s: %lld\n", line, value);
 			continue;
 		}
@@ -101,7 +104,9 @@ print_group(const json_t *list, const char *group, bool nonzero)
 			singular(text, buf, sizeof(buf));
 			text = buf;
 		}
-		printf("%lld %s\n", value, text);
+		/* What is said in brackets to be zero is left out too. */
+		printf("%lld %.*s\n", value,
+		    (int)(nonzero && strstr(text, " (0 ") ? strcspn(text, "(") - 1 : strlen(text)), text);
 	}
 }
 
