@@ -42,6 +42,9 @@ const struct tool tools[] = {
 	"       config apply file\n"},
     {"info", info_main, "the daemon: version, workers, age", "usage: info [--json]\n"},
     {"halt", halt_main, "stop the daemon", "usage: halt\n"},
+    {"dumpbus", dumpbus_main, "the frames of a shmif segment as pcap",
+	"usage: dumpbus [-f] [-c count] [-w file] [-p file] busfile\n"},
+    {"pcapin", pcapin_main, "frames of a pcap file onto a shmif segment", "usage: pcapin file busfile\n"},
     {NULL},
 };
 
