@@ -178,6 +178,20 @@ mp_helper_drain(void)
 	}
 }
 
+/* => control; a job has finished that mp_helper_drain() has not seen */
+bool
+mp_helper_ready(void)
+{
+	bool ready;
+
+	if (helper_running == 0)
+		return false;
+	pthread_mutex_lock(&helper_lock);
+	ready = helper_finished != NULL;
+	pthread_mutex_unlock(&helper_lock);
+	return ready;
+}
+
 int
 mp_helper_init(void)
 {

@@ -102,7 +102,7 @@ control_bell(evutil_socket_t fd, short what, void *arg)
 	atomic_store_explicit(&self->asleep, 1, memory_order_seq_cst);
 	rte_smp_mb();
 	/* go round the event loop, so that other events have their turn, and come back */
-	if (more || !mp_ring_empty(&self->calls) || mp_punt_pending())
+	if (more || !mp_ring_empty(&self->calls) || mp_punt_pending() || mp_helper_ready())
 		mp_wake(self);
 }
 

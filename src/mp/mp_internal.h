@@ -43,6 +43,7 @@ bool mp_punt_pending(void);
 int mp_helper_init(void);
 void mp_helper_fini(void);
 void mp_helper_drain(void);
+bool mp_helper_ready(void);
 void mp_call_completed(struct mp_call *);
 
 #endif
