@@ -202,6 +202,13 @@ nexthop_release(uint32_t index)
 		mp_defer(&nexthop_get(index)->nh_deferred, nh_index_retire);
 }
 
+uint32_t
+nexthop_refs(uint32_t index)
+{
+	ASSERT_CONTROL();
+	return index < NH_MAX ? nh_refs[index] : 0;
+}
+
 bool
 nexthop_used(uint32_t index)
 {

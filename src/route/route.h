@@ -181,14 +181,21 @@ void rt_ifnet_down(struct ifnet *);
 void rt_ifnet_up(struct ifnet *);
 void rt_ifnet_detach(struct ifnet *);
 
-/* => control; what a packet to dst would use: interface, next hop address; 0, -EHOSTUNREACH, -ENETUNREACH */
+/*
+ * => control; what a packet to dst would use: interface, next hop address.  0, -EHOSTUNREACH (no route, or RTF_REJECT),
+ * -ENETUNREACH (RTF_REJECT by the loopback interface; a link-local address without zone).  With RTF_REJECT the result
+ * is filled nevertheless.  RTF_LOCAL: an address of ours, ifp is the interface that has it.
+ */
 struct rt_result {
 	struct ifnet *ifp;
 	union in_any gateway;
 	bool has_gw;
 	uint32_t flags;
 	uint32_t nh;
-	uint32_t mtu;
+	uint32_t mtu;	 /* the route's or the interface's */
+	uint32_t rt_mtu; /* the route's own, 0: none */
+	bool has_ifa;	 /* -ifa was given: the source address */
+	union in_any ifa;
 	union in_any dst;
 	uint8_t plen;
 };

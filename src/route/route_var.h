@@ -1,8 +1,157 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Routing table: what the files of src/route share.  Everything here is control's.
+ *
+ * A node (struct rt_node) is a prefix of a family's trie; it holds the entries of that prefix in order of preference.
+ * The FIB has the first active one.  An entry leads through a group: the set of its paths, shared by all routes with
+ * the same paths.  A path is a gateway (struct rt_gw) with a weight: a neighbour's next hop, found through the table
+ * itself, or an interface.  What changes below moves up: gateway, groups, routes, FIB.
+ */
 #ifndef SMPNET_ROUTE_VAR_H
 #define SMPNET_ROUTE_VAR_H
+
+#include <sys/queue.h>
+
+#include "route/fib_var.h"
 #include "route/route.h"
+
+struct rt_group;
+
+/* In order of preference within a node */
+enum rt_kind {
+	RT_LOCAL,     /* an address of ours */
+	RT_BROADCAST, /* a broadcast address of a connected network; not shown */
+	RT_CONNECTED, /* a network of an address of ours */
+	RT_STATIC,    /* of the administrator or a routing daemon */
+	RT_NEIGH,     /* a neighbour's FIB entry; not a route */
+};
+
+struct rtentry {
+	struct rtentry *re_next;	  /* [c] in the node */
+	struct rt_node *re_node;	  /* [c] */
+	uint8_t re_kind;		  /* [c] enum rt_kind */
+	bool re_infib;			  /* [c] false: workers do not look these up (IPv6 link-local, multicast) */
+	bool re_has_ifa;		  /* [c] */
+	uint32_t re_flags;		  /* [c] RTF_*, without UP */
+	uint32_t re_mtu;		  /* [c] 0: the interface's */
+	uint32_t re_nh;			  /* [c] next hop of those without a group */
+	struct ifnet *re_ifp;		  /* [c] of those without a group, and of connected ones */
+	struct ifaddr *re_owner;	  /* [c] whose address it comes from */
+	struct rtentry *re_sibling;	  /* [c] the owner's next */
+	struct rt_group *re_group;	  /* [c] or NULL */
+	TAILQ_ENTRY(rtentry) re_grouplink; /* [c] */
+	union in_any re_ifa;		  /* [c] -ifa */
+};
+
+struct rt_node {
+	struct rt_key rn_key;	      /* [c] */
+	struct rt_node *rn_child[2];  /* [c] by the bit after the prefix */
+	struct rt_node *rn_parent;    /* [c] */
+	struct rtentry *rn_routes;    /* [c] */
+	uint32_t rn_nh;		      /* [c] what the FIB has for this prefix, 0: nothing */
+	uint32_t rn_cover;	      /* [c] what the active route means for longer prefixes: RT_COVER_*, or an interface */
+	uint8_t rn_plen;	      /* [c] */
+};
+#define RT_COVER_NONE  0	  /* no active route here */
+#define RT_COVER_OTHER 0x80000000 /* a route that has no neighbours behind it; else interface index */
+
+struct rt_table {
+	int family;
+	unsigned bits;
+	struct rt_node *root;
+	uint32_t nneigh;  /* entries of RT_NEIGH */
+	uint32_t nroutes; /* all others */
+};
+extern struct rt_table rt_table4, rt_table6;
+
+struct rt_gpath {
+	struct rt_gw *gw;
+	struct rt_group *group;
+	uint16_t weight;
+	LIST_ENTRY(rt_gpath) link; /* of the gateway */
+};
+
+struct rt_gw {
+	LIST_ENTRY(rt_gw) link;
+	uint8_t family;
+	bool has_gw;	     /* else the interface itself */
+	bool local;	     /* the gateway is an address of ours: the packet goes to the loopback interface */
+	uint16_t ifindex;    /* 0: found through the table */
+	union in_any addr;
+	struct rt_key key;
+	struct ifnet *ifp;   /* while it can be reached */
+	uint32_t nh;	     /* with a reference; 0: cannot be reached */
+	unsigned refs;
+	LIST_HEAD(, rt_gpath) paths;
+};
+
+struct rt_group {
+	LIST_ENTRY(rt_group) link;
+	uint8_t family;
+	unsigned refs;	   /* routes */
+	uint32_t nh;	   /* 0: no path can be reached */
+	uint32_t multi;	   /* own next hop of several paths, or 0 */
+	TAILQ_HEAD(, rtentry) routes;
+	unsigned npaths;
+	struct rt_gpath paths[];
+};
+
+/* nexthop_ctl.c */
 int nexthop_init(void);
 void nexthop_fini(void);
 uint32_t nexthop_count(void);
+
+/* rib_ctl.c: the trie */
+static inline struct rt_table *
+rt_table_of(int family)
+{
+	return family == AF_INET ? &rt_table4 : &rt_table6;
+}
+struct rt_key rt_key_make(int family, const union in_any *, uint16_t zone);
+void rt_key_addr(int family, const struct rt_key *, union in_any *);
+struct rt_key rt_key_mask(struct rt_key, unsigned plen);
+bool rt_key_covers(const struct rt_key *prefix, unsigned plen, const struct rt_key *);
+struct rt_node *rib_find(struct rt_table *, const struct rt_key *, unsigned plen);
+struct rt_node *rib_get(struct rt_table *, const struct rt_key *, unsigned plen);
+void rib_put(struct rt_table *, struct rt_node *);
+struct rt_node *rib_match(struct rt_table *, const struct rt_key *, bool (*want)(const struct rt_node *, void *), void *);
+void rib_walk(struct rt_node *, void (*fn)(struct rt_node *, void *), void *);
+void rib_fini(struct rt_table *);
+
+/* route_entry_ctl.c: entries and the FIB */
+struct rtentry *rt_entry_new(enum rt_kind);
+int rt_entry_insert(struct rt_table *, const struct rt_key *, unsigned plen, struct rtentry *);
+void rt_entry_remove(struct rt_table *, struct rtentry *);
+int rt_node_update(struct rt_table *, struct rt_node *);
+bool rt_entry_active(const struct rtentry *);
+bool rt_entry_visible(const struct rtentry *);
+struct rtentry *rt_node_visible(const struct rt_node *);
+uint32_t rt_entry_nh(const struct rtentry *);
+struct ifnet *rt_entry_ifp(const struct rtentry *);
+uint32_t rt_entry_flags(const struct rtentry *);
+bool rt_entry_has_gw(const struct rtentry *);
+bool rt_ifnet_active(const struct ifnet *);
+struct ifnet *rt_loopback(void);
+
+/* gateway_ctl.c */
+int rt_group_get(int family, const struct rt_path *, unsigned n, struct rt_group **);
+void rt_group_attach(struct rt_group *, struct rtentry *);
+void rt_group_detach(struct rtentry *);
+void rt_group_put(struct rt_group *);
+bool rt_group_reachable(const struct rt_group *);
+const struct rt_gw *rt_group_gw(const struct rt_group *);
+void rt_gw_recheck(int family, const struct rt_key *, unsigned plen);
+void rt_gw_recheck_ifnet(const struct ifnet *, bool has_gw);
+
+/* route_ctl.c */
+void rt_entry_notify(const struct rtentry *, enum rtmsg_type);
+unsigned rt_delete_matching(int family, bool (*want)(const struct rtentry *, void *),
+    void (*before)(const struct rtentry *, void *), void *arg);
+
+/* route_addr_ctl.c */
+struct rtentry **rt_ifaddr_routes(struct ifaddr *);
+
+/* route_monitor_ctl.c */
+void rt_monitor_fini(void);
+
 #endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Routing table: gateways and groups of paths.
+ *
+ * A gateway is looked up in the table when it is first named and whenever a route without gateway that could lead to it
+ * changes; it then names its neighbour's next hop.  A group has the next hop of its only path, or one of its own that
+ * chooses among those paths that can be reached.
+ *
+ * Synchronization: control only.
+ * Lifetime: a group lives while routes use it, a gateway while groups do.  In a change the new next hop is in the FIB
+ * before the reference on the old one is released.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "route/route_var.h"
+
+#define RT_BUCKETS 4096
+#define RT_SLOTS   1024 /* at most, of a multipath next hop */
+
+static LIST_HEAD(, rt_gw) gw_table[RT_BUCKETS];	      /* [c] */
+static LIST_HEAD(, rt_group) group_table[RT_BUCKETS]; /* [c] */
+
+static uint32_t
+rt_hash(uint32_t h, uint64_t v)
+{
+	v = (v ^ h) * 0x9E3779B97F4A7C15ull;
+	return v ^ v >> 32;
+}
+
+static uint32_t
+rt_gw_bucket(int family, bool has_gw, const struct rt_key *key, uint16_t ifindex)
+{
+	uint32_t h = rt_hash(family + has_gw * 256u + ((uint32_t)ifindex << 9), key->hi);
+
+	return rt_hash(h, key->lo) % RT_BUCKETS;
+}
+
+static bool
+rt_node_leads(const struct rt_node *n, void *arg)
+{
+	return n->rn_cover != RT_COVER_NONE && n->rn_cover != RT_COVER_OTHER;
+}
+
+/* Is there a route without gateway, if only of an interface that is down? */
+static bool
+rt_node_could_lead(const struct rt_node *n, void *arg)
+{
+	const struct rtentry *e = rt_node_visible(n);
+
+	for (; e != NULL; e = e->re_next)
+		if (rt_entry_visible(e) && !rt_entry_has_gw(e))
+			return true;
+	return false;
+}
+
+/* Finds the interface that leads to the gateway now. */
+static struct ifnet *
+rt_gw_find(const struct rt_gw *gw, bool *local)
+{
+	struct rt_table *t = rt_table_of(gw->family);
+	struct rt_node *n;
+	struct ifnet *ifp;
+
+	*local = false;
+	if (gw->ifindex != 0) {
+		ifp = ifnet_get(gw->ifindex);
+	} else {
+		n = rib_match(t, &gw->key, rt_node_leads, NULL);
+		if (n == NULL)
+			return NULL;
+		ifp = ifnet_get(n->rn_cover);
+		if (n->rn_plen == t->bits && n->rn_routes->re_kind == RT_LOCAL) {
+			*local = true;
+			ifp = rt_loopback();
+		}
+	}
+	return rt_ifnet_active(ifp) ? ifp : NULL;
+}
+
+static uint32_t
+rt_gw_nexthop(const struct rt_gw *gw, struct ifnet *ifp)
+{
+	struct nexthop nh = {.nh_family = gw->family, .nh_gen = ifp->if_gen, .nh_ifindex = ifp->if_index, .nh_ifp = ifp};
+
+	if (ifp->if_type != IFT_SMP_ETHER)
+		nh.nh_type = NH_P2P;
+	else if (gw->has_gw)
+		return neigh_get_nexthop(ifp, gw->family, &gw->addr);
+	else
+		nh.nh_type = NH_GLEAN;
+	return nexthop_alloc(&nh);
+}
+
+/* Shares the slots out by weight, interleaved; every path that can be reached gets at least one. */
+static unsigned
+rt_group_slots(const struct rt_group *g, uint32_t *slots)
+{
+	uint64_t total = 0, given[NH_MAXPATHS] = {0};
+	unsigned active = 0, n = 16;
+
+	for (unsigned i = 0; i < g->npaths; i++)
+		if (g->paths[i].gw->nh != 0) {
+			total += g->paths[i].weight;
+			active++;
+		}
+	if (active == 0)
+		return 0;
+	while (n < 16 * active && n < RT_SLOTS)
+		n *= 2;
+	for (unsigned s = 0; s < n; s++) {
+		unsigned best = 0;
+		int64_t most = INT64_MIN;
+
+		for (unsigned i = 0; i < g->npaths; i++) {
+			const struct rt_gpath *p = &g->paths[i];
+			int64_t owed = (int64_t)(p->weight * (uint64_t)(s + 1)) - (int64_t)(given[i] * total);
+
+			if (p->gw->nh == 0)
+				continue;
+			if (given[i] == 0 && n - s <= active) /* the last ones are for those that have none */
+				owed += INT64_MAX / 2;
+			if (owed > most) {
+				most = owed;
+				best = i;
+			}
+		}
+		given[best]++;
+		slots[s] = g->paths[best].gw->nh;
+	}
+	return n;
+}
+
+/* The group's next hop follows its gateways; then the FIB follows the group. */
+static void
+rt_group_update(struct rt_group *g)
+{
+	uint32_t slots[RT_SLOTS], old = g->nh, release = 0;
+	struct rtentry *e;
+
+	if (g->npaths == 1) {
+		g->nh = g->paths[0].gw->nh;
+	} else {
+		struct nexthop nh = {.nh_type = NH_MULTIPATH, .nh_family = g->family};
+
+		nh.nh_mp.mp_nh = slots;
+		nh.nh_mp.mp_n = rt_group_slots(g, slots);
+		if (nh.nh_mp.mp_n == 0) {
+			release = g->multi;
+			g->multi = 0;
+		} else if (g->multi == 0) {
+			g->multi = nexthop_alloc(&nh);
+		} else if (nexthop_replace(g->multi, &nh) != 0) {
+			mp_log(MP_LOG_ERR, "route: no memory for a multipath next hop");
+			release = g->multi; /* its paths may be gone: it must not stay */
+			g->multi = 0;
+		}
+		g->nh = g->multi;
+	}
+	if (g->nh != old)
+		TAILQ_FOREACH (e, &g->routes, re_grouplink)
+			(void)rt_node_update(rt_table_of(g->family), e->re_node);
+	nexthop_release(release);
+}
+
+static void
+rt_gw_update(struct rt_gw *gw)
+{
+	bool local;
+	struct ifnet *ifp = rt_gw_find(gw, &local);
+	uint32_t old = gw->nh;
+	struct rt_gpath *p;
+
+	if (ifp == gw->ifp && local == gw->local && (ifp == NULL) == (old == 0))
+		return;
+	gw->ifp = ifp;
+	gw->local = local;
+	gw->nh = ifp != NULL ? rt_gw_nexthop(gw, ifp) : 0;
+	if (gw->nh == 0)
+		gw->ifp = NULL;
+	LIST_FOREACH (p, &gw->paths, link)
+		rt_group_update(p->group);
+	nexthop_release(old);
+}
+
+static struct rt_gw *
+rt_gw_get(int family, const struct rt_path *path)
+{
+	uint16_t zone = family == AF_INET6 && path->has_gw && IN6_IS_ADDR_LINKLOCAL(&path->gw.in6) ? path->gw_ifindex : 0;
+	struct rt_key key = {0, 0};
+	uint32_t bucket;
+	struct rt_gw *gw;
+
+	if (path->has_gw)
+		key = rt_key_make(family, &path->gw, zone);
+	bucket = rt_gw_bucket(family, path->has_gw, &key, path->gw_ifindex);
+	LIST_FOREACH (gw, &gw_table[bucket], link)
+		if (gw->family == family && gw->has_gw == path->has_gw && gw->ifindex == path->gw_ifindex &&
+		    gw->key.hi == key.hi && gw->key.lo == key.lo)
+			break;
+	if (gw == NULL) {
+		gw = calloc(1, sizeof(*gw));
+		if (gw == NULL)
+			return NULL;
+		gw->family = family;
+		gw->has_gw = path->has_gw;
+		gw->ifindex = path->gw_ifindex;
+		gw->addr = path->gw;
+		gw->key = key;
+		LIST_INIT(&gw->paths);
+		LIST_INSERT_HEAD(&gw_table[bucket], gw, link);
+		rt_gw_update(gw);
+	}
+	gw->refs++;
+	return gw;
+}
+
+static void
+rt_gw_put(struct rt_gw *gw)
+{
+	if (--gw->refs > 0)
+		return;
+	LIST_REMOVE(gw, link);
+	nexthop_release(gw->nh);
+	free(gw);
+}
+
+static uint32_t
+rt_group_bucket(int family, const struct rt_gpath *paths, unsigned n)
+{
+	uint32_t h = family;
+
+	for (unsigned i = 0; i < n; i++)
+		h = rt_hash(rt_hash(h, (uintptr_t)paths[i].gw), paths[i].weight);
+	return h % RT_BUCKETS;
+}
+
+/*
+ * => control; the group of exactly these paths, made if there is none; rt_group_attach takes the reference, or
+ * rt_group_put gives it back.  0, -ENOMEM, -EINVAL (too many paths, the same one twice)
+ */
+int
+rt_group_get(int family, const struct rt_path *paths, unsigned n, struct rt_group **gp)
+{
+	struct rt_group *g, *have;
+	uint32_t bucket;
+
+	ASSERT_CONTROL();
+	if (n == 0 || n > NH_MAXPATHS)
+		return -EINVAL;
+	g = calloc(1, sizeof(*g) + n * sizeof(g->paths[0]));
+	if (g == NULL)
+		return -ENOMEM;
+	g->family = family;
+	TAILQ_INIT(&g->routes);
+	for (unsigned i = 0; i < n; i++) {
+		struct rt_gw *gw = rt_gw_get(family, &paths[i]);
+		bool twice = false;
+
+		for (unsigned k = 0; k < i; k++)
+			twice |= g->paths[k].gw == gw;
+		if (gw != NULL && !twice) {
+			g->paths[i].gw = gw;
+			g->paths[i].group = g;
+			g->paths[i].weight = n > 1 && paths[i].weight > 0 ? paths[i].weight : 1;
+			continue;
+		}
+		if (gw != NULL)
+			rt_gw_put(gw);
+		while (i-- > 0)
+			rt_gw_put(g->paths[i].gw);
+		free(g);
+		return twice ? -EINVAL : -ENOMEM;
+	}
+	bucket = rt_group_bucket(family, g->paths, n);
+	LIST_FOREACH (have, &group_table[bucket], link) {
+		bool same = have->family == family && have->npaths == n;
+
+		for (unsigned i = 0; same && i < n; i++)
+			same = have->paths[i].gw == g->paths[i].gw && have->paths[i].weight == g->paths[i].weight;
+		if (!same)
+			continue;
+		for (unsigned i = 0; i < n; i++)
+			rt_gw_put(g->paths[i].gw);
+		free(g);
+		have->refs++;
+		*gp = have;
+		return 0;
+	}
+	g->npaths = n;
+	g->refs = 1;
+	for (unsigned i = 0; i < n; i++)
+		LIST_INSERT_HEAD(&g->paths[i].gw->paths, &g->paths[i], link);
+	LIST_INSERT_HEAD(&group_table[bucket], g, link);
+	rt_group_update(g);
+	*gp = g;
+	return 0;
+}
+
+/* => control; gives back a reference that no entry has taken, or that rt_group_detach gave */
+void
+rt_group_put(struct rt_group *g)
+{
+	ASSERT_CONTROL();
+	if (--g->refs > 0)
+		return;
+	LIST_REMOVE(g, link);
+	for (unsigned i = 0; i < g->npaths; i++)
+		LIST_REMOVE(&g->paths[i], link);
+	nexthop_release(g->multi);
+	for (unsigned i = 0; i < g->npaths; i++)
+		rt_gw_put(g->paths[i].gw);
+	free(g);
+}
+
+/* => control; the entry takes the caller's reference */
+void
+rt_group_attach(struct rt_group *g, struct rtentry *e)
+{
+	e->re_group = g;
+	TAILQ_INSERT_TAIL(&g->routes, e, re_grouplink);
+}
+
+/* => control; the FIB no longer names the group for this entry */
+void
+rt_group_detach(struct rtentry *e)
+{
+	struct rt_group *g = e->re_group;
+
+	TAILQ_REMOVE(&g->routes, e, re_grouplink);
+	e->re_group = NULL;
+	rt_group_put(g);
+}
+
+/* => control; does each path lead to a gateway on a connected network (of an interface that may be down)? */
+bool
+rt_group_reachable(const struct rt_group *g)
+{
+	for (unsigned i = 0; i < g->npaths; i++) {
+		const struct rt_gw *gw = g->paths[i].gw;
+
+		if (gw->nh != 0)
+			continue;
+		if (gw->ifindex != 0 ? ifnet_get(gw->ifindex) == NULL
+				     : rib_match(rt_table_of(g->family), &gw->key, rt_node_could_lead, NULL) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* => control; the first gateway that can be reached, or the first */
+const struct rt_gw *
+rt_group_gw(const struct rt_group *g)
+{
+	for (unsigned i = 0; i < g->npaths; i++)
+		if (g->paths[i].gw->nh != 0)
+			return g->paths[i].gw;
+	return g->paths[0].gw;
+}
+
+/* => control; a route without gateway under this prefix came, went or moved: the gateways under it are found again */
+void
+rt_gw_recheck(int family, const struct rt_key *key, unsigned plen)
+{
+	bool host = plen == rt_table_of(family)->bits;
+	unsigned first = host ? rt_gw_bucket(family, true, key, 0) : 0, last = host ? first + 1 : RT_BUCKETS;
+	struct rt_gw *gw;
+
+	ASSERT_CONTROL();
+	for (unsigned b = first; b < last; b++)
+		LIST_FOREACH (gw, &gw_table[b], link)
+			if (gw->family == family && gw->has_gw && gw->ifindex == 0 &&
+			    rt_key_covers(key, plen, &gw->key))
+				rt_gw_update(gw);
+}
+
+/* => control; the interface went up, down or away: paths that name it are looked at, those with or without gateway */
+void
+rt_gw_recheck_ifnet(const struct ifnet *ifp, bool has_gw)
+{
+	struct rt_gw *gw;
+
+	ASSERT_CONTROL();
+	for (unsigned b = 0; b < RT_BUCKETS; b++)
+		LIST_FOREACH (gw, &gw_table[b], link)
+			if (gw->has_gw == has_gw && (gw->ifindex == ifp->if_index || gw->ifp == ifp))
+				rt_gw_update(gw);
+}

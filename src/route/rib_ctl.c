@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Routing table: the trie of prefixes, with compressed paths.
+ *
+ * A node without entries is only there to branch: it has two children.  An operation costs at most as many steps as an
+ * address has bits, and as many as there are branches on the way in practice.
+ *
+ * Synchronization: control only.
+ * Lifetime: a node lives while it has entries or branches (rib_put).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "route/route_var.h"
+
+struct rt_table rt_table4 = {.family = AF_INET, .bits = 32};
+struct rt_table rt_table6 = {.family = AF_INET6, .bits = 128};
+
+static uint64_t
+load64(const uint8_t *p)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+/* => any thread; zone: interface index of a link-local address, kept in the second 16 bits (where it is zero on wires) */
+struct rt_key
+rt_key_make(int family, const union in_any *a, uint16_t zone)
+{
+	if (family == AF_INET)
+		return (struct rt_key){(uint64_t)ntohl(a->in4.s_addr) << 32, 0};
+	return (struct rt_key){load64(a->in6.s6_addr) | (uint64_t)zone << 32, load64(a->in6.s6_addr + 8)};
+}
+
+/* => any thread; the inverse; a zone stays where it is */
+void
+rt_key_addr(int family, const struct rt_key *k, union in_any *a)
+{
+	memset(a, 0, sizeof(*a));
+	if (family == AF_INET)
+		a->in4.s_addr = htonl(k->hi >> 32);
+	else
+		for (unsigned i = 0; i < 16; i++)
+			a->in6.s6_addr[i] = rt_key_octet(k, i);
+}
+
+/* => any thread */
+struct rt_key
+rt_key_mask(struct rt_key k, unsigned plen)
+{
+	k.hi &= plen == 0 ? 0 : plen >= 64 ? ~0ull : ~0ull << (64 - plen);
+	k.lo &= plen <= 64 ? 0 : plen >= 128 ? ~0ull : ~0ull << (128 - plen);
+	return k;
+}
+
+/* => any thread; is k under prefix/plen? */
+bool
+rt_key_covers(const struct rt_key *prefix, unsigned plen, const struct rt_key *k)
+{
+	struct rt_key m = rt_key_mask(*k, plen);
+
+	return m.hi == prefix->hi && m.lo == prefix->lo;
+}
+
+static inline unsigned
+rt_key_bit(const struct rt_key *k, unsigned i)
+{
+	return (i < 64 ? k->hi >> (63 - i) : k->lo >> (127 - i)) & 1;
+}
+
+/* Leading bits that both have in common */
+static unsigned
+rt_key_common(const struct rt_key *a, const struct rt_key *b)
+{
+	if (a->hi != b->hi)
+		return __builtin_clzll(a->hi ^ b->hi);
+	if (a->lo != b->lo)
+		return 64 + __builtin_clzll(a->lo ^ b->lo);
+	return 128;
+}
+
+/* => control; the node of exactly this prefix (key masked), or NULL */
+struct rt_node *
+rib_find(struct rt_table *t, const struct rt_key *key, unsigned plen)
+{
+	struct rt_node *n = t->root;
+
+	ASSERT_CONTROL();
+	while (n != NULL && n->rn_plen <= plen && rt_key_covers(&n->rn_key, n->rn_plen, key)) {
+		if (n->rn_plen == plen)
+			return n;
+		n = n->rn_child[rt_key_bit(key, n->rn_plen)];
+	}
+	return NULL;
+}
+
+static struct rt_node *
+rib_node_new(const struct rt_key *key, unsigned plen)
+{
+	struct rt_node *n = calloc(1, sizeof(*n));
+
+	if (n != NULL) {
+		n->rn_key = *key;
+		n->rn_plen = plen;
+	}
+	return n;
+}
+
+static void
+rib_hang(struct rt_node *parent, struct rt_node *child)
+{
+	parent->rn_child[rt_key_bit(&child->rn_key, parent->rn_plen)] = child;
+	child->rn_parent = parent;
+}
+
+/* => control; the node of this prefix (key masked), made if there is none; NULL: no memory.  Give back with rib_put. */
+struct rt_node *
+rib_get(struct rt_table *t, const struct rt_key *key, unsigned plen)
+{
+	struct rt_node *parent = NULL, *n = t->root, *fresh, *branch = NULL;
+	unsigned common;
+
+	ASSERT_CONTROL();
+	while (n != NULL && n->rn_plen <= plen && rt_key_covers(&n->rn_key, n->rn_plen, key)) {
+		if (n->rn_plen == plen)
+			return n;
+		parent = n;
+		n = n->rn_child[rt_key_bit(key, n->rn_plen)];
+	}
+	fresh = rib_node_new(key, plen);
+	if (fresh == NULL)
+		return NULL;
+	if (n != NULL) {
+		common = rt_key_common(&n->rn_key, key);
+		if (common >= plen) { /* n is under the new one */
+			rib_hang(fresh, n);
+		} else {
+			struct rt_key k = rt_key_mask(*key, common);
+
+			branch = rib_node_new(&k, common);
+			if (branch == NULL) {
+				free(fresh);
+				return NULL;
+			}
+			rib_hang(branch, n);
+			rib_hang(branch, fresh);
+		}
+	}
+	if (branch == NULL)
+		branch = fresh;
+	if (parent != NULL)
+		rib_hang(parent, branch);
+	else {
+		t->root = branch;
+		branch->rn_parent = NULL;
+	}
+	return fresh;
+}
+
+/* => control; frees the node, and the branch above it, if nothing needs them */
+void
+rib_put(struct rt_table *t, struct rt_node *n)
+{
+	ASSERT_CONTROL();
+	while (n != NULL && n->rn_routes == NULL && (n->rn_child[0] == NULL || n->rn_child[1] == NULL)) {
+		struct rt_node *parent = n->rn_parent;
+		struct rt_node *child = n->rn_child[0] != NULL ? n->rn_child[0] : n->rn_child[1];
+
+		if (child != NULL)
+			child->rn_parent = parent;
+		if (parent == NULL)
+			t->root = child;
+		else
+			parent->rn_child[parent->rn_child[1] == n] = child;
+		free(n);
+		n = child == NULL ? parent : NULL;
+	}
+}
+
+/* => control; the longest prefix of key that want() takes, or NULL */
+struct rt_node *
+rib_match(struct rt_table *t, const struct rt_key *key, bool (*want)(const struct rt_node *, void *), void *arg)
+{
+	struct rt_node *n = t->root, *best = NULL;
+
+	ASSERT_CONTROL();
+	while (n != NULL && rt_key_covers(&n->rn_key, n->rn_plen, key)) {
+		if (n->rn_routes != NULL && want(n, arg))
+			best = n;
+		if (n->rn_plen == t->bits)
+			break;
+		n = n->rn_child[rt_key_bit(key, n->rn_plen)];
+	}
+	return best;
+}
+
+/*
+ * => control; fn for each node with entries at and under n, in NetBSD's order: by address, of the same address the
+ * longer prefix first.  fn must not add or remove nodes.
+ */
+void
+rib_walk(struct rt_node *n, void (*fn)(struct rt_node *, void *), void *arg)
+{
+	struct rt_node *same[129];
+	unsigned k = 0;
+
+	while (n != NULL) {
+		struct rt_node *left = n->rn_child[0];
+
+		same[k++] = n;
+		if (left == NULL || left->rn_key.hi != n->rn_key.hi || left->rn_key.lo != n->rn_key.lo)
+			break;
+		n = left;
+	}
+	for (unsigned i = k; i-- > 0;)
+		if (same[i]->rn_routes != NULL)
+			fn(same[i], arg);
+	for (unsigned i = k; i-- > 0;) {
+		if (i == k - 1)
+			rib_walk(same[i]->rn_child[0], fn, arg);
+		rib_walk(same[i]->rn_child[1], fn, arg);
+	}
+}
+
+/* => control; at the end: frees nodes; the entries are gone */
+void
+rib_fini(struct rt_table *t)
+{
+	struct rt_node *n = t->root;
+
+	while (n != NULL) {
+		struct rt_node *next = n->rn_child[0] != NULL ? n->rn_child[0] : n->rn_child[1];
+
+		if (next == NULL) {
+			next = n->rn_parent;
+			if (next != NULL)
+				next->rn_child[next->rn_child[1] == n] = NULL;
+			free(n);
+		}
+		n = next;
+	}
+	t->root = NULL;
+}

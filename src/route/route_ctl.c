@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Routing table: adding, changing, deleting and looking up routes; neighbours' FIB entries.
+ *
+ * Synchronization: control only; workers see what fib_ctl.c and nexthop_ctl.c publish.
+ * Lifetime: see route_entry_ctl.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "route/route_var.h"
+
+#define RTF_SETTABLE                                                                                                   \
+	(RTF_STATIC | RTF_REJECT | RTF_BLACKHOLE | RTF_CONNECTED | RTF_PROTO1 | RTF_PROTO2 | RTF_ANNOUNCE | RTF_DYNAMIC | \
+	    RTF_MODIFIED)
+
+/* Multicast and link-local destinations of IPv6 exist once per zone. */
+static bool
+rt_is_zoned(int family, const union in_any *a)
+{
+	return family == AF_INET6 &&
+	       (IN6_IS_ADDR_LINKLOCAL(&a->in6) || IN6_IS_ADDR_MC_LINKLOCAL(&a->in6) || IN6_IS_ADDR_MC_NODELOCAL(&a->in6));
+}
+
+/* The destination as a key; 0 or -EINVAL */
+static int
+rt_spec_key(const struct rt_spec *s, struct rt_key *key)
+{
+	struct rt_table *t = rt_table_of(s->family);
+	bool zoned;
+
+	if ((s->family != AF_INET && s->family != AF_INET6) || s->plen > t->bits)
+		return -EINVAL;
+	zoned = rt_is_zoned(s->family, &s->dst) && s->plen >= 10;
+	if (zoned && s->dst_zone == 0)
+		return -EINVAL;
+	*key = rt_key_mask(rt_key_make(s->family, &s->dst, zoned ? s->dst_zone : 0), s->plen);
+	return 0;
+}
+
+static int
+rt_spec_group(const struct rt_spec *s, struct rt_group **gp)
+{
+	struct rt_path loop = {.has_gw = true};
+	int error;
+
+	for (unsigned i = 0; i < s->npaths; i++) {
+		const struct rt_path *p = &s->paths[i];
+
+		if (p->gw_ifindex != 0 && (p->gw_ifindex >= MP_MAXIF || ifnet_get(p->gw_ifindex) == NULL))
+			return -ENXIO;
+		if (!p->has_gw && p->gw_ifindex == 0)
+			return -EINVAL;
+		if (p->has_gw && rt_is_zoned(s->family, &p->gw) && p->gw_ifindex == 0)
+			return -EINVAL;
+	}
+	if (s->npaths == 0) { /* a route to nowhere has the loopback address for its gateway */
+		if (!(s->flags & (RTF_BLACKHOLE | RTF_REJECT)))
+			return -EINVAL;
+		if (s->family == AF_INET)
+			loop.gw.in4.s_addr = htonl(INADDR_LOOPBACK);
+		else
+			loop.gw.in6 = in6addr_loopback;
+		error = rt_group_get(s->family, &loop, 1, gp);
+	} else {
+		error = rt_group_get(s->family, s->paths, s->npaths, gp);
+	}
+	if (error == 0 && !rt_group_reachable(*gp)) {
+		rt_group_put(*gp);
+		error = -ENETUNREACH;
+	}
+	return error;
+}
+
+/* => control; tells the monitors about a route, with the flags and paths it has now */
+void
+rt_entry_notify(const struct rtentry *e, enum rtmsg_type type)
+{
+	const struct rt_gw *gw = e->re_group != NULL ? rt_group_gw(e->re_group) : NULL;
+	const struct rt_node *top = e->re_node;
+	int family;
+	struct rt_msg m = {.type = type, .plen = e->re_node->rn_plen, .flags = rt_entry_flags(e), .ifp = rt_entry_ifp(e)};
+
+	while (top->rn_parent != NULL)
+		top = top->rn_parent;
+	family = top == rt_table4.root ? AF_INET : AF_INET6;
+	m.family = family;
+	rt_key_addr(family, &e->re_node->rn_key, &m.dst);
+	if (gw != NULL && gw->has_gw) {
+		m.has_gw = true;
+		m.gw = gw->addr;
+	}
+	m.ifa = e->re_owner;
+	rt_notify(&m);
+}
+
+int
+rt_add(const struct rt_spec *s)
+{
+	struct rt_table *t = rt_table_of(s->family);
+	struct rt_group *g;
+	struct rt_node *n;
+	struct rtentry *e;
+	struct rt_key key;
+	int error;
+
+	ASSERT_CONTROL();
+	error = rt_spec_key(s, &key);
+	if (error)
+		return error;
+	n = rib_find(t, &key, s->plen);
+	if (n != NULL && rt_node_visible(n) != NULL)
+		return -EEXIST;
+	error = rt_spec_group(s, &g);
+	if (error)
+		return error;
+	e = rt_entry_new(RT_STATIC);
+	if (e == NULL) {
+		rt_group_put(g);
+		return -ENOMEM;
+	}
+	e->re_flags = (s->flags & RTF_SETTABLE) | (s->plen == t->bits ? RTF_HOST : 0);
+	e->re_infib = !(rt_is_zoned(s->family, &s->dst) && s->plen >= 10);
+	e->re_has_ifa = s->has_ifa;
+	e->re_ifa = s->ifa;
+	e->re_mtu = s->mtu;
+	rt_group_attach(g, e);
+	error = rt_entry_insert(t, &key, s->plen, e);
+	if (error) {
+		rt_group_detach(e);
+		free(e);
+		return error;
+	}
+	rt_entry_notify(e, RTMSG_ADD);
+	return 0;
+}
+
+static bool
+rt_path_is(const struct rt_gw *gw, const struct rt_path *p, int family)
+{
+	size_t len = family == AF_INET ? sizeof(p->gw.in4) : sizeof(p->gw.in6);
+
+	if (p->gw_ifindex != 0 && gw->ifindex != p->gw_ifindex && (gw->ifp == NULL || gw->ifp->if_index != p->gw_ifindex))
+		return false;
+	return !p->has_gw || (gw->has_gw && memcmp(&gw->addr, &p->gw, len) == 0);
+}
+
+/* Gives the entry another group; its reference is taken. */
+static int
+rt_entry_regroup(struct rt_table *t, struct rtentry *e, struct rt_group *g)
+{
+	struct rt_group *old = e->re_group;
+
+	TAILQ_REMOVE(&old->routes, e, re_grouplink);
+	rt_group_attach(g, e);
+	if (rt_node_update(t, e->re_node) != 0) {
+		TAILQ_REMOVE(&g->routes, e, re_grouplink);
+		rt_group_attach(old, e);
+		(void)rt_node_update(t, e->re_node);
+		rt_group_put(g);
+		return -ENOMEM;
+	}
+	rt_group_put(old);
+	return 0;
+}
+
+int
+rt_change(const struct rt_spec *s)
+{
+	struct rt_table *t = rt_table_of(s->family);
+	struct rt_group *g;
+	struct rt_node *n;
+	struct rtentry *e;
+	struct rt_key key;
+	int error;
+
+	ASSERT_CONTROL();
+	error = rt_spec_key(s, &key);
+	if (error)
+		return error;
+	n = rib_find(t, &key, s->plen);
+	e = n != NULL ? rt_node_visible(n) : NULL;
+	if (e == NULL)
+		return -ESRCH;
+	if (e->re_kind == RT_LOCAL)
+		return -EPERM;
+	if (s->npaths > 0) {
+		error = rt_spec_group(s, &g);
+		if (error == 0)
+			error = rt_entry_regroup(t, e, g);
+		if (error)
+			return error;
+		if (e->re_kind == RT_CONNECTED && rt_entry_has_gw(e))
+			e->re_flags |= RTF_GATEWAY;
+		else
+			e->re_flags &= ~(uint32_t)RTF_GATEWAY;
+	}
+	e->re_flags = (e->re_flags & ~(s->flags_mask & RTF_SETTABLE)) | (s->flags & s->flags_mask & RTF_SETTABLE);
+	if (s->has_ifa) {
+		e->re_has_ifa = true;
+		e->re_ifa = s->ifa;
+	}
+	if (s->mtu != 0)
+		e->re_mtu = s->mtu;
+	error = rt_node_update(t, n);
+	rt_entry_notify(e, RTMSG_CHANGE);
+	return error;
+}
+
+/* Takes one of several paths away. */
+static int
+rt_delete_path(struct rt_table *t, struct rtentry *e, unsigned which)
+{
+	struct rt_path paths[NH_MAXPATHS];
+	struct rt_group *g;
+	unsigned n = 0;
+	int error;
+
+	for (unsigned i = 0; i < e->re_group->npaths; i++) {
+		const struct rt_gpath *p = &e->re_group->paths[i];
+
+		if (i != which)
+			paths[n++] = (struct rt_path){p->gw->has_gw, p->gw->addr, p->gw->ifindex, p->weight};
+	}
+	error = rt_group_get(t->family, paths, n, &g);
+	if (error == 0)
+		error = rt_entry_regroup(t, e, g);
+	if (error == 0)
+		rt_entry_notify(e, RTMSG_CHANGE);
+	return error;
+}
+
+/* Forgets an entry that its address's list still names. */
+static void
+rt_entry_disown(struct rtentry *e)
+{
+	struct rtentry **pe;
+
+	if (e->re_owner == NULL)
+		return;
+	for (pe = rt_ifaddr_routes(e->re_owner); *pe != e; pe = &(*pe)->re_sibling)
+		;
+	*pe = e->re_sibling;
+}
+
+static void
+rt_delete_entry(struct rt_table *t, struct rtentry *e)
+{
+	const struct rt_gw *gw = e->re_group != NULL ? rt_group_gw(e->re_group) : NULL;
+	struct rt_msg m = {.type = RTMSG_DELETE,
+	    .family = t->family,
+	    .plen = e->re_node->rn_plen,
+	    .flags = rt_entry_flags(e),
+	    .ifp = rt_entry_ifp(e),
+	    .ifa = e->re_owner};
+
+	rt_key_addr(t->family, &e->re_node->rn_key, &m.dst);
+	if (gw != NULL && gw->has_gw) {
+		m.has_gw = true;
+		m.gw = gw->addr;
+	}
+	rt_entry_disown(e);
+	rt_entry_remove(t, e);
+	rt_notify(&m); /* last: listeners may let neighbours go, whose next hops nobody names any more */
+}
+
+int
+rt_delete(const struct rt_spec *s)
+{
+	struct rt_table *t = rt_table_of(s->family);
+	struct rt_node *n;
+	struct rtentry *e;
+	struct rt_key key;
+	int error;
+
+	ASSERT_CONTROL();
+	error = rt_spec_key(s, &key);
+	if (error)
+		return error;
+	n = rib_find(t, &key, s->plen);
+	e = n != NULL ? rt_node_visible(n) : NULL;
+	if (e == NULL)
+		return -ESRCH;
+	if (e->re_kind == RT_LOCAL)
+		return -EPERM;
+	if (s->npaths > 0 && e->re_kind == RT_STATIC) {
+		unsigned i = 0;
+
+		while (i < e->re_group->npaths && !rt_path_is(e->re_group->paths[i].gw, &s->paths[0], t->family))
+			i++;
+		if (i == e->re_group->npaths)
+			return -ESRCH;
+		if (e->re_group->npaths > 1)
+			return rt_delete_path(t, e, i);
+	}
+	rt_delete_entry(t, e);
+	return 0;
+}
+
+struct rt_collect {
+	struct rtentry **list;
+	size_t n, size;
+	bool (*want)(const struct rtentry *, void *);
+	void *arg;
+};
+
+static void
+rt_collect_node(struct rt_node *n, void *arg)
+{
+	struct rt_collect *c = arg;
+
+	for (struct rtentry *e = n->rn_routes; e != NULL; e = e->re_next) {
+		if (!c->want(e, c->arg))
+			continue;
+		if (c->n == c->size) {
+			size_t size = c->size == 0 ? 64 : c->size * 2;
+			struct rtentry **list = realloc(c->list, size * sizeof(*list));
+
+			if (list == NULL)
+				return;
+			c->list = list;
+			c->size = size;
+		}
+		c->list[c->n++] = e;
+	}
+}
+
+/* => control; deletes the routes that want() takes, each told to before(); returns how many */
+unsigned
+rt_delete_matching(int family, bool (*want)(const struct rtentry *, void *), void (*before)(const struct rtentry *, void *),
+    void *arg)
+{
+	struct rt_table *t = rt_table_of(family);
+	struct rt_collect c = {.want = want, .arg = arg};
+	unsigned n = 0;
+
+	ASSERT_CONTROL();
+	rib_walk(t->root, rt_collect_node, &c);
+	for (size_t i = 0; i < c.n; i++, n++) {
+		if (before != NULL)
+			before(c.list[i], arg);
+		rt_delete_entry(t, c.list[i]);
+	}
+	free(c.list);
+	return n;
+}
+
+static bool
+rt_node_usable(const struct rt_node *n, void *arg)
+{
+	for (const struct rtentry *e = n->rn_routes; e != NULL; e = e->re_next)
+		if (e->re_kind != RT_NEIGH && rt_entry_active(e))
+			return true;
+	return false;
+}
+
+int
+rt_lookup(int family, const union in_any *dst, uint16_t zone, struct rt_result *r)
+{
+	struct rt_table *t = rt_table_of(family);
+	bool zoned = rt_is_zoned(family, dst);
+	struct rt_key key = rt_key_make(family, dst, zoned ? zone : 0);
+	const struct rtentry *e;
+	struct rt_node *n;
+
+	ASSERT_CONTROL();
+	memset(r, 0, sizeof(*r));
+	if (zoned && zone == 0)
+		return -ENETUNREACH;
+	n = rib_match(t, &key, rt_node_usable, NULL);
+	if (n == NULL || (zoned && n->rn_plen < 10))
+		return -EHOSTUNREACH;
+	for (e = n->rn_routes; !rt_entry_active(e); e = e->re_next)
+		;
+	r->ifp = rt_entry_ifp(e);
+	r->flags = rt_entry_flags(e);
+	r->nh = rt_entry_nh(e);
+	r->mtu = e->re_mtu != 0 || r->ifp == NULL ? e->re_mtu : r->ifp->if_mtu;
+	r->rt_mtu = e->re_mtu;
+	r->has_ifa = e->re_has_ifa;
+	r->ifa = e->re_ifa;
+	r->plen = n->rn_plen;
+	rt_key_addr(family, &n->rn_key, &r->dst);
+	if (zoned)
+		r->dst.in6.s6_addr[2] = r->dst.in6.s6_addr[3] = 0;
+	if (rt_entry_has_gw(e)) {
+		r->has_gw = true;
+		r->gateway = rt_group_gw(e->re_group)->addr;
+	}
+	if (e->re_flags & RTF_REJECT)
+		return r->ifp != NULL && (r->ifp->if_flags & IFF_SMP_LOOPBACK) ? -ENETUNREACH : -EHOSTUNREACH;
+	return 0;
+}
+
+int
+fib_insert(int family, const union in_any *addr, unsigned plen, uint32_t nh)
+{
+	struct rt_table *t = rt_table_of(family);
+	struct rt_key key = rt_key_make(family, addr, 0);
+	struct rtentry *e;
+	struct rt_node *n;
+	int error;
+
+	ASSERT_CONTROL();
+	if (plen > t->bits || nh < NH_FIRST_DYNAMIC || nexthop_refs(nh) == 0)
+		return -EINVAL;
+	key = rt_key_mask(key, plen);
+	n = rib_find(t, &key, plen);
+	for (e = n != NULL ? n->rn_routes : NULL; e != NULL; e = e->re_next)
+		if (e->re_kind == RT_NEIGH && e->re_nh == nh)
+			return -EEXIST;
+	e = rt_entry_new(RT_NEIGH);
+	if (e == NULL)
+		return -ENOMEM;
+	e->re_nh = nh;
+	e->re_flags = RTF_HOST | RTF_LLDATA;
+	error = rt_entry_insert(t, &key, plen, e);
+	if (error)
+		free(e);
+	return error;
+}
+
+int
+fib_remove(int family, const union in_any *addr, unsigned plen, uint32_t nh)
+{
+	struct rt_table *t = rt_table_of(family);
+	struct rt_key key;
+	struct rtentry *e;
+	struct rt_node *n;
+
+	ASSERT_CONTROL();
+	if (plen > t->bits)
+		return -ENOENT;
+	key = rt_key_mask(rt_key_make(family, addr, 0), plen);
+	n = rib_find(t, &key, plen);
+	for (e = n != NULL ? n->rn_routes : NULL; e != NULL; e = e->re_next)
+		if (e->re_kind == RT_NEIGH && e->re_nh == nh) {
+			rt_entry_remove(t, e);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+int
+route_init(void)
+{
+	int error;
+
+	ASSERT_CONTROL();
+	error = fib_init();
+	if (error)
+		return error;
+	error = nexthop_init();
+	if (error)
+		fib_fini();
+	return error;
+}
+
+static bool
+rt_any(const struct rtentry *e, void *arg)
+{
+	return true;
+}
+
+/* => control, when no worker runs any more.  The arrays that workers read stay: deferred frees come after. */
+void
+route_fini(void)
+{
+	ASSERT_CONTROL();
+	rt_monitor_fini();
+	for (unsigned i = 0; i < 2; i++) {
+		struct rt_table *t = i == 0 ? &rt_table4 : &rt_table6;
+		struct rt_collect c = {.want = rt_any};
+
+		rib_walk(t->root, rt_collect_node, &c);
+		for (size_t k = 0; k < c.n; k++) {
+			rt_entry_disown(c.list[k]);
+			rt_entry_remove(t, c.list[k]);
+		}
+		free(c.list);
+		rib_fini(t);
+	}
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Routing table: entries of a prefix, and which of them the FIB has.
+ *
+ * Synchronization: control only.
+ * Lifetime: an entry belongs to its node from rt_entry_insert to rt_entry_remove, which frees it.  The FIB names a next
+ * hop only while its entry or group holds the reference: nodes are updated first, next hops released after.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "route/route_var.h"
+
+/* => control; NULL: no memory */
+struct rtentry *
+rt_entry_new(enum rt_kind kind)
+{
+	struct rtentry *e = calloc(1, sizeof(*e));
+
+	ASSERT_CONTROL();
+	if (e != NULL) {
+		e->re_kind = kind;
+		e->re_infib = true;
+	}
+	return e;
+}
+
+/* => control */
+bool
+rt_ifnet_active(const struct ifnet *ifp)
+{
+	return ifp != NULL && !ifp->if_dead && (ifp->if_flags & IFF_SMP_UP) != 0;
+}
+
+/* => control; the loopback interface, or NULL */
+struct ifnet *
+rt_loopback(void)
+{
+	struct ifnet *ifp;
+
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+		if (ifp->if_flags & IFF_SMP_LOOPBACK)
+			return ifp;
+	return NULL;
+}
+
+/* => control; the route goes by a gateway's address */
+bool
+rt_entry_has_gw(const struct rtentry *e)
+{
+	return e->re_group != NULL && e->re_group->paths[0].gw->has_gw;
+}
+
+/*
+ * A neighbour's entry serves while what the table has for its address is its own interface: not where a longer route by
+ * a gateway was added between the connected network and the neighbour.
+ */
+static bool
+rt_neigh_active(const struct rtentry *e)
+{
+	const struct rt_node *n = e->re_node;
+
+	for (n = n->rn_parent; n != NULL; n = n->rn_parent)
+		if (n->rn_cover != RT_COVER_NONE)
+			return n->rn_cover == nexthop_get(e->re_nh)->nh_ifindex;
+	return false;
+}
+
+/* => control; could packets use it? */
+bool
+rt_entry_active(const struct rtentry *e)
+{
+	switch (e->re_kind) {
+	case RT_LOCAL:
+	case RT_BROADCAST:
+		return rt_ifnet_active(e->re_ifp);
+	case RT_NEIGH:
+		return rt_neigh_active(e);
+	default:
+		return e->re_group->nh != 0;
+	}
+}
+
+/* => control; is it a route that users see? */
+bool
+rt_entry_visible(const struct rtentry *e)
+{
+	return e->re_kind != RT_BROADCAST && e->re_kind != RT_NEIGH;
+}
+
+/* => control; the node's route that users see, or NULL */
+struct rtentry *
+rt_node_visible(const struct rt_node *n)
+{
+	struct rtentry *e = n->rn_routes;
+
+	while (e != NULL && !rt_entry_visible(e))
+		e = e->re_next;
+	return e;
+}
+
+/* => control; of an active entry */
+uint32_t
+rt_entry_nh(const struct rtentry *e)
+{
+	if (e->re_flags & RTF_BLACKHOLE)
+		return NH_BLACKHOLE_INDEX;
+	if (e->re_flags & RTF_REJECT)
+		return NH_REJECT_INDEX;
+	return e->re_group != NULL ? e->re_group->nh : e->re_nh;
+}
+
+/* => control; where packets leave; while no path can be reached, where they would, or NULL */
+struct ifnet *
+rt_entry_ifp(const struct rtentry *e)
+{
+	const struct rt_gw *gw;
+
+	if (e->re_group == NULL)
+		return e->re_ifp;
+	gw = rt_group_gw(e->re_group);
+	if (gw->ifp != NULL)
+		return gw->ifp;
+	return gw->ifindex != 0 ? ifnet_get(gw->ifindex) : NULL;
+}
+
+/* => control; RTF_*, with UP and GATEWAY, HOST as they are */
+uint32_t
+rt_entry_flags(const struct rtentry *e)
+{
+	uint32_t flags = e->re_flags;
+
+	if (rt_entry_active(e))
+		flags |= RTF_UP;
+	if (e->re_kind == RT_STATIC && rt_entry_has_gw(e))
+		flags |= RTF_GATEWAY;
+	return flags;
+}
+
+/* What the active route of a node means for what is below: see rn_cover. */
+static uint32_t
+rt_entry_cover(const struct rtentry *e)
+{
+	const struct rt_gw *gw;
+
+	if (e->re_kind == RT_LOCAL)
+		return e->re_ifp->if_index;
+	if (e->re_group == NULL || e->re_group->npaths != 1 || (e->re_flags & (RTF_REJECT | RTF_BLACKHOLE)))
+		return RT_COVER_OTHER;
+	gw = e->re_group->paths[0].gw;
+	return gw->has_gw || gw->ifp == NULL ? RT_COVER_OTHER : gw->ifp->if_index;
+}
+
+static void
+rt_neigh_recheck(struct rt_node *n, void *arg)
+{
+	struct rt_table *t = arg;
+
+	for (struct rtentry *e = n->rn_routes; e != NULL; e = e->re_next)
+		if (e->re_kind == RT_NEIGH) {
+			(void)rt_node_update(t, n);
+			break;
+		}
+}
+
+/* => control; brings the FIB in line with the node's entries; 0 or -ENOMEM (the FIB then lacks the prefix) */
+int
+rt_node_update(struct rt_table *t, struct rt_node *n)
+{
+	const struct rtentry *e = n->rn_routes;
+	uint32_t nh = 0, cover = RT_COVER_NONE, old_cover = n->rn_cover;
+	int error = 0;
+
+	ASSERT_CONTROL();
+	while (e != NULL && !rt_entry_active(e))
+		e = e->re_next;
+	if (e != NULL && e->re_infib)
+		nh = rt_entry_nh(e);
+	if (e != NULL && e->re_kind != RT_NEIGH)
+		cover = rt_entry_cover(e);
+	if (nh != n->rn_nh && nh != 0) {
+		error = fib_set(t->family, &n->rn_key, n->rn_plen, nh);
+		if (error == 0)
+			n->rn_nh = nh;
+		else
+			mp_log(MP_LOG_ERR, "route: no memory for the forwarding table");
+	} else if (nh != n->rn_nh) {
+		const struct rt_node *up = n->rn_parent;
+
+		while (up != NULL && up->rn_nh == 0)
+			up = up->rn_parent;
+		fib_clear(t->family, &n->rn_key, n->rn_plen, up != NULL ? up->rn_plen : 0, up != NULL ? up->rn_nh : 0);
+		n->rn_nh = 0;
+	}
+	if (cover != old_cover) {
+		n->rn_cover = cover;
+		if (t->nneigh != 0 && n->rn_plen < t->bits)
+			for (unsigned i = 0; i < 2; i++)
+				rib_walk(n->rn_child[i], rt_neigh_recheck, t);
+		if (cover != RT_COVER_OTHER || (old_cover != RT_COVER_NONE && old_cover != RT_COVER_OTHER))
+			rt_gw_recheck(t->family, &n->rn_key, n->rn_plen);
+	}
+	return error;
+}
+
+/*
+ * => control; puts the entry behind those of its prefix that are preferred or older, and into the FIB.  The table takes
+ * the entry unless there is an error: -ENOMEM.
+ */
+int
+rt_entry_insert(struct rt_table *t, const struct rt_key *key, unsigned plen, struct rtentry *e)
+{
+	struct rt_node *n = rib_get(t, key, plen);
+	struct rtentry **pe;
+	int error;
+
+	ASSERT_CONTROL();
+	if (n == NULL)
+		return -ENOMEM;
+	for (pe = &n->rn_routes; *pe != NULL && (*pe)->re_kind <= e->re_kind; pe = &(*pe)->re_next)
+		;
+	e->re_next = *pe;
+	*pe = e;
+	e->re_node = n;
+	if (e->re_kind == RT_NEIGH)
+		t->nneigh++;
+	else
+		t->nroutes++;
+	error = rt_node_update(t, n);
+	if (error != 0) {
+		*pe = e->re_next;
+		if (e->re_kind == RT_NEIGH)
+			t->nneigh--;
+		else
+			t->nroutes--;
+		(void)rt_node_update(t, n);
+		rib_put(t, n);
+	}
+	return error;
+}
+
+/* => control; takes the entry out of table and FIB and frees it; next hops that it held are released */
+void
+rt_entry_remove(struct rt_table *t, struct rtentry *e)
+{
+	struct rt_node *n = e->re_node;
+	struct rtentry **pe = &n->rn_routes;
+
+	ASSERT_CONTROL();
+	while (*pe != e)
+		pe = &(*pe)->re_next;
+	*pe = e->re_next;
+	(void)rt_node_update(t, n);
+	rib_put(t, n);
+	if (e->re_kind == RT_NEIGH)
+		t->nneigh--;
+	else
+		t->nroutes--;
+	if (e->re_group != NULL)
+		rt_group_detach(e);
+	else if (e->re_kind != RT_NEIGH)
+		nexthop_release(e->re_nh);
+	free(e);
+}
