@@ -10,6 +10,7 @@
 const struct ctl_method *const ctl_method_tables[] = {
     daemon_methods,
     if_methods,
+    route_methods,
     neigh_methods,
     dev_methods,
     sysctl_methods,

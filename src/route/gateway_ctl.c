@@ -82,7 +82,8 @@ rt_gw_find(const struct rt_gw *gw, bool *local)
 static uint32_t
 rt_gw_nexthop(const struct rt_gw *gw, struct ifnet *ifp)
 {
-	struct nexthop nh = {.nh_family = gw->family, .nh_gen = ifp->if_gen, .nh_ifindex = ifp->if_index, .nh_ifp = ifp};
+	struct nexthop nh = {
+	    .nh_family = gw->family, .nh_gen = ifp->if_gen, .nh_ifindex = ifp->if_index, .nh_ifp = ifp};
 
 	if (ifp->if_type != IFT_SMP_ETHER)
 		nh.nh_type = NH_P2P;
@@ -187,7 +188,8 @@ rt_gw_update(struct rt_gw *gw)
 static struct rt_gw *
 rt_gw_get(int family, const struct rt_path *path)
 {
-	uint16_t zone = family == AF_INET6 && path->has_gw && IN6_IS_ADDR_LINKLOCAL(&path->gw.in6) ? path->gw_ifindex : 0;
+	uint16_t zone =
+	    family == AF_INET6 && path->has_gw && IN6_IS_ADDR_LINKLOCAL(&path->gw.in6) ? path->gw_ifindex : 0;
 	struct rt_key key = {0, 0};
 	uint32_t bucket;
 	struct rt_gw *gw;

@@ -26,8 +26,8 @@ rt_ifaddr_routes(struct ifaddr *ifa)
 }
 
 static int
-rt_ifaddr_entry(struct ifaddr *ifa, enum rt_kind kind, const struct rt_key *key, unsigned plen, uint32_t flags,
-    bool infib)
+rt_ifaddr_entry(
+    struct ifaddr *ifa, enum rt_kind kind, const struct rt_key *key, unsigned plen, uint32_t flags, bool infib)
 {
 	struct rt_table *t = rt_table_of(ifa->ifa_family);
 	struct ifnet *ifp = ifa->ifa_ifp;

@@ -12,15 +12,15 @@
 #include "route/route_var.h"
 
 #define RTF_SETTABLE                                                                                                   \
-	(RTF_STATIC | RTF_REJECT | RTF_BLACKHOLE | RTF_CONNECTED | RTF_PROTO1 | RTF_PROTO2 | RTF_ANNOUNCE | RTF_DYNAMIC | \
-	    RTF_MODIFIED)
+	(RTF_STATIC | RTF_REJECT | RTF_BLACKHOLE | RTF_CONNECTED | RTF_PROTO1 | RTF_PROTO2 | RTF_ANNOUNCE |            \
+	    RTF_DYNAMIC | RTF_MODIFIED)
 
 /* Multicast and link-local destinations of IPv6 exist once per zone. */
 static bool
 rt_is_zoned(int family, const union in_any *a)
 {
-	return family == AF_INET6 &&
-	       (IN6_IS_ADDR_LINKLOCAL(&a->in6) || IN6_IS_ADDR_MC_LINKLOCAL(&a->in6) || IN6_IS_ADDR_MC_NODELOCAL(&a->in6));
+	return family == AF_INET6 && (IN6_IS_ADDR_LINKLOCAL(&a->in6) || IN6_IS_ADDR_MC_LINKLOCAL(&a->in6) ||
+					 IN6_IS_ADDR_MC_NODELOCAL(&a->in6));
 }
 
 /* The destination as a key; 0 or -EINVAL */
@@ -80,7 +80,8 @@ rt_entry_notify(const struct rtentry *e, enum rtmsg_type type)
 	const struct rt_gw *gw = e->re_group != NULL ? rt_group_gw(e->re_group) : NULL;
 	const struct rt_node *top = e->re_node;
 	int family;
-	struct rt_msg m = {.type = type, .plen = e->re_node->rn_plen, .flags = rt_entry_flags(e), .ifp = rt_entry_ifp(e)};
+	struct rt_msg m = {
+	    .type = type, .plen = e->re_node->rn_plen, .flags = rt_entry_flags(e), .ifp = rt_entry_ifp(e)};
 
 	while (top->rn_parent != NULL)
 		top = top->rn_parent;
@@ -141,7 +142,8 @@ rt_path_is(const struct rt_gw *gw, const struct rt_path *p, int family)
 {
 	size_t len = family == AF_INET ? sizeof(p->gw.in4) : sizeof(p->gw.in6);
 
-	if (p->gw_ifindex != 0 && gw->ifindex != p->gw_ifindex && (gw->ifp == NULL || gw->ifp->if_index != p->gw_ifindex))
+	if (p->gw_ifindex != 0 && gw->ifindex != p->gw_ifindex &&
+	    (gw->ifp == NULL || gw->ifp->if_index != p->gw_ifindex))
 		return false;
 	return !p->has_gw || (gw->has_gw && memcmp(&gw->addr, &p->gw, len) == 0);
 }
@@ -328,8 +330,8 @@ rt_collect_node(struct rt_node *n, void *arg)
 
 /* => control; deletes the routes that want() takes, each told to before(); returns how many */
 unsigned
-rt_delete_matching(int family, bool (*want)(const struct rtentry *, void *), void (*before)(const struct rtentry *, void *),
-    void *arg)
+rt_delete_matching(
+    int family, bool (*want)(const struct rtentry *, void *), void (*before)(const struct rtentry *, void *), void *arg)
 {
 	struct rt_table *t = rt_table_of(family);
 	struct rt_collect c = {.want = want, .arg = arg};

@@ -167,8 +167,8 @@ rt_flag_names(uint32_t flags)
 json_t *
 rt_if_flag_names(uint32_t flags)
 {
-	static const char *const names[] = {"UP", "BROADCAST", "DEBUG", "LOOPBACK", "PTP", NULL, "RUNNING", "NOARP", "PROMISC",
-	    "ALLMULTI", "OACTIVE", "SIMPLEX", "LINK0", "LINK1", "LINK2", "MULTICAST"};
+	static const char *const names[] = {"UP", "BROADCAST", "DEBUG", "LOOPBACK", "PTP", NULL, "RUNNING", "NOARP",
+	    "PROMISC", "ALLMULTI", "OACTIVE", "SIMPLEX", "LINK0", "LINK1", "LINK2", "MULTICAST"};
 	json_t *a = json_array();
 
 	for (unsigned i = 0; i < 16; i++)
@@ -183,7 +183,8 @@ rt_shown_flags(const struct rtentry *e)
 	uint32_t flags = rt_entry_flags(e);
 
 	/* NetBSD's own route of ::1 is no local one. */
-	if (e->re_kind == RT_LOCAL && e->re_owner->ifa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&e->re_owner->ifa_addr.in6))
+	if (e->re_kind == RT_LOCAL && e->re_owner->ifa_family == AF_INET6 &&
+	    IN6_IS_ADDR_LOOPBACK(&e->re_owner->ifa_addr.in6))
 		flags &= ~(uint32_t)RTF_LOCAL;
 	return flags;
 }

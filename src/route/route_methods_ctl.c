@@ -49,8 +49,8 @@ parse_addr(struct ctl_req *req, int family, const char *s, size_t len, union in_
 	if (percent != NULL)
 		*percent++ = '\0';
 	if (inet_pton(family, text, a) != 1 || (percent != NULL && family != AF_INET6))
-		return ctl_error(
-		    req, EINVAL, "\"%.*s\" is not an address of family %s", (int)len, s, family == AF_INET ? "inet" : "inet6");
+		return ctl_error(req, EINVAL, "\"%.*s\" is not an address of family %s", (int)len, s,
+		    family == AF_INET ? "inet" : "inet6");
 	if (percent != NULL) {
 		ifp = ifnet_by_name(percent);
 		if (ifp == NULL)
@@ -142,7 +142,8 @@ parse_paths(struct ctl_req *req, json_t *params, struct rt_spec *s)
 				error = parse_gateway(req, s->family, json_object_get(v, "gateway"), p);
 			if (error)
 				return error;
-			if (w != NULL && (!json_is_integer(w) || json_integer_value(w) < 1 || json_integer_value(w) > 65535))
+			if (w != NULL &&
+			    (!json_is_integer(w) || json_integer_value(w) < 1 || json_integer_value(w) > 65535))
 				return ctl_error(req, EINVAL, "weight: 1 to 65535");
 			p->weight = w != NULL ? json_integer_value(w) : 1;
 			if (!p->has_gw && p->gw_ifindex == 0)
@@ -192,8 +193,8 @@ parse_spec(struct ctl_req *req, json_t *params, struct rt_spec *s)
 	static const struct {
 		const char *name;
 		uint32_t flag;
-	} flags[] = {{"static", RTF_STATIC}, {"blackhole", RTF_BLACKHOLE}, {"reject", RTF_REJECT}, {"connected", RTF_CONNECTED},
-	    {"proto1", RTF_PROTO1}, {"proto2", RTF_PROTO2}};
+	} flags[] = {{"static", RTF_STATIC}, {"blackhole", RTF_BLACKHOLE}, {"reject", RTF_REJECT},
+	    {"connected", RTF_CONNECTED}, {"proto1", RTF_PROTO1}, {"proto2", RTF_PROTO2}};
 	const json_t *mtu = json_object_get(params, "mtu");
 	int family, error;
 
@@ -244,7 +245,8 @@ rt_error(struct ctl_req *req, json_t *params, int error)
 	case -EPERM:
 		return ctl_error(req, EPERM, "%.80s: the route of an address of ours: delete the address", dst);
 	case -EINVAL:
-		return ctl_error(req, EINVAL, "%.80s: a gateway or an interface is missing, or one is named twice", dst);
+		return ctl_error(
+		    req, EINVAL, "%.80s: a gateway or an interface is missing, or one is named twice", dst);
 	default:
 		return ctl_error(req, -error, "%.80s: %s", dst, strerror(-error));
 	}
@@ -317,8 +319,9 @@ rt_object(int family, const struct rtentry *e)
 			rt_format(family, &p->gw->addr, ifp, gateway, sizeof(gateway));
 		else
 			snprintf(gateway, sizeof(gateway), "link#%u", p->gw->ifindex);
-		json_array_append_new(list, json_pack("{s:s,s:i,s:s,s:b}", "gateway", gateway, "weight", p->weight, "interface",
-						ifp != NULL ? ifp->if_xname : "", "active", p->gw->nh != 0));
+		json_array_append_new(
+		    list, json_pack("{s:s,s:i,s:s,s:b}", "gateway", gateway, "weight", p->weight, "interface",
+			      ifp != NULL ? ifp->if_xname : "", "active", p->gw->nh != 0));
 	}
 	json_object_set_new(o, "paths", list);
 	return o;
@@ -386,9 +389,9 @@ m_get(struct ctl_req *req, json_t *params, json_t **result)
 	ifp = r.flags & RTF_LOCAL ? rt_loopback() : r.ifp;
 	rt_flag_letters(r.flags, letters, sizeof(letters));
 	rt_format(family, &r.dst, r.ifp, dst, sizeof(dst));
-	o = json_pack("{s:s,s:o,s:s,s:s,s:o,s:I,s:i,s:I}", "dst", text, "prefix", json_sprintf("%s/%u", dst, r.plen), "interface",
-	    ifp != NULL ? ifp->if_xname : "", "flags", letters, "flagnames", rt_flag_names(r.flags | RTF_DONE), "flagbits",
-	    (json_int_t)r.flags, "mtu", 0, "nexthop", (json_int_t)r.nh);
+	o = json_pack("{s:s,s:o,s:s,s:s,s:o,s:I,s:i,s:I}", "dst", text, "prefix", json_sprintf("%s/%u", dst, r.plen),
+	    "interface", ifp != NULL ? ifp->if_xname : "", "flags", letters, "flagnames",
+	    rt_flag_names(r.flags | RTF_DONE), "flagbits", (json_int_t)r.flags, "mtu", 0, "nexthop", (json_int_t)r.nh);
 	if (r.has_gw) {
 		rt_format(family, &r.gateway, r.ifp, dst, sizeof(dst));
 		json_object_set_new(o, "gateway", json_string(dst));

@@ -201,14 +201,15 @@ rt_notify_ifaddr(struct ifaddr *ifa, bool added)
 		listeners[i](&m);
 	if (LIST_EMPTY(&monitors))
 		return;
-	o = json_pack("{s:s,s:i,s:[],s:i,s:s,s:i}", "type", rt_msg_name(m.type), "errno", 0, "flags", "flagbits", 0, "interface",
-	    ifa->ifa_ifp->if_xname, "index", ifa->ifa_ifp->if_index);
+	o = json_pack("{s:s,s:i,s:[],s:i,s:s,s:i}", "type", rt_msg_name(m.type), "errno", 0, "flags", "flagbits", 0,
+	    "interface", ifa->ifa_ifp->if_xname, "index", ifa->ifa_ifp->if_index);
 	rt_msg_mask(ifa->ifa_family, ifa->ifa_plen, text, sizeof(text));
 	json_object_set_new(o, "netmask", json_string(text));
 	rt_format(ifa->ifa_family, &ifa->ifa_addr, ifa->ifa_ifp, text, sizeof(text));
 	json_object_set_new(o, "ifa", json_string(text));
 	if (ifa->ifa_has_dst || ifa->ifa_has_brd) {
-		rt_format(ifa->ifa_family, ifa->ifa_has_dst ? &ifa->ifa_dst : &ifa->ifa_brd, ifa->ifa_ifp, text, sizeof(text));
+		rt_format(ifa->ifa_family, ifa->ifa_has_dst ? &ifa->ifa_dst : &ifa->ifa_brd, ifa->ifa_ifp, text,
+		    sizeof(text));
 		json_object_set_new(o, "broadcast", json_string(text));
 	}
 	rt_monitor_send(o);
@@ -225,7 +226,7 @@ rt_notify_ifinfo(struct ifnet *ifp)
 	for (unsigned i = 0; i < nlisteners; i++)
 		listeners[i](&m);
 	if (!LIST_EMPTY(&monitors))
-		rt_monitor_send(json_pack("{s:s,s:s,s:i,s:s,s:I,s:o}", "type", rt_msg_name(m.type), "ifname", ifp->if_xname, "index",
-		    ifp->if_index, "linkstate", states[state <= LINK_UP ? state : 0], "flagbits", (json_int_t)ifp->if_flags,
-		    "flags", rt_if_flag_names(ifp->if_flags)));
+		rt_monitor_send(json_pack("{s:s,s:s,s:i,s:s,s:I,s:o}", "type", rt_msg_name(m.type), "ifname",
+		    ifp->if_xname, "index", ifp->if_index, "linkstate", states[state <= LINK_UP ? state : 0],
+		    "flagbits", (json_int_t)ifp->if_flags, "flags", rt_if_flag_names(ifp->if_flags)));
 }

@@ -27,30 +27,30 @@ enum rt_kind {
 };
 
 struct rtentry {
-	struct rtentry *re_next;	  /* [c] in the node */
-	struct rt_node *re_node;	  /* [c] */
-	uint8_t re_kind;		  /* [c] enum rt_kind */
-	bool re_infib;			  /* [c] false: workers do not look these up (IPv6 link-local, multicast) */
-	bool re_has_ifa;		  /* [c] */
-	uint32_t re_flags;		  /* [c] RTF_*, without UP */
-	uint32_t re_mtu;		  /* [c] 0: the interface's */
-	uint32_t re_nh;			  /* [c] next hop of those without a group */
-	struct ifnet *re_ifp;		  /* [c] of those without a group, and of connected ones */
-	struct ifaddr *re_owner;	  /* [c] whose address it comes from */
-	struct rtentry *re_sibling;	  /* [c] the owner's next */
-	struct rt_group *re_group;	  /* [c] or NULL */
+	struct rtentry *re_next;	   /* [c] in the node */
+	struct rt_node *re_node;	   /* [c] */
+	uint8_t re_kind;		   /* [c] enum rt_kind */
+	bool re_infib;			   /* [c] false: workers do not look these up (IPv6 link-local, multicast) */
+	bool re_has_ifa;		   /* [c] */
+	uint32_t re_flags;		   /* [c] RTF_*, without UP */
+	uint32_t re_mtu;		   /* [c] 0: the interface's */
+	uint32_t re_nh;			   /* [c] next hop of those without a group */
+	struct ifnet *re_ifp;		   /* [c] of those without a group, and of connected ones */
+	struct ifaddr *re_owner;	   /* [c] whose address it comes from */
+	struct rtentry *re_sibling;	   /* [c] the owner's next */
+	struct rt_group *re_group;	   /* [c] or NULL */
 	TAILQ_ENTRY(rtentry) re_grouplink; /* [c] */
-	union in_any re_ifa;		  /* [c] -ifa */
+	union in_any re_ifa;		   /* [c] -ifa */
 };
 
 struct rt_node {
-	struct rt_key rn_key;	      /* [c] */
-	struct rt_node *rn_child[2];  /* [c] by the bit after the prefix */
-	struct rt_node *rn_parent;    /* [c] */
-	struct rtentry *rn_routes;    /* [c] */
-	uint32_t rn_nh;		      /* [c] what the FIB has for this prefix, 0: nothing */
-	uint32_t rn_cover;	      /* [c] what the active route means for longer prefixes: RT_COVER_*, or an interface */
-	uint8_t rn_plen;	      /* [c] */
+	struct rt_key rn_key;	     /* [c] */
+	struct rt_node *rn_child[2]; /* [c] by the bit after the prefix */
+	struct rt_node *rn_parent;   /* [c] */
+	struct rtentry *rn_routes;   /* [c] */
+	uint32_t rn_nh;		     /* [c] what the FIB has for this prefix, 0: nothing */
+	uint32_t rn_cover; /* [c] what the active route means for longer prefixes: RT_COVER_*, or an interface */
+	uint8_t rn_plen;   /* [c] */
 };
 #define RT_COVER_NONE  0	  /* no active route here */
 #define RT_COVER_OTHER 0x80000000 /* a route that has no neighbours behind it; else interface index */
@@ -74,13 +74,13 @@ struct rt_gpath {
 struct rt_gw {
 	LIST_ENTRY(rt_gw) link;
 	uint8_t family;
-	bool has_gw;	     /* else the interface itself */
-	bool local;	     /* the gateway is an address of ours: the packet goes to the loopback interface */
-	uint16_t ifindex;    /* 0: found through the table */
+	bool has_gw;	  /* else the interface itself */
+	bool local;	  /* the gateway is an address of ours: the packet goes to the loopback interface */
+	uint16_t ifindex; /* 0: found through the table */
 	union in_any addr;
 	struct rt_key key;
-	struct ifnet *ifp;   /* while it can be reached */
-	uint32_t nh;	     /* with a reference; 0: cannot be reached */
+	struct ifnet *ifp; /* while it can be reached */
+	uint32_t nh;	   /* with a reference; 0: cannot be reached */
 	unsigned refs;
 	LIST_HEAD(, rt_gpath) paths;
 };
@@ -88,9 +88,9 @@ struct rt_gw {
 struct rt_group {
 	LIST_ENTRY(rt_group) link;
 	uint8_t family;
-	unsigned refs;	   /* routes */
-	uint32_t nh;	   /* 0: no path can be reached */
-	uint32_t multi;	   /* own next hop of several paths, or 0 */
+	unsigned refs;	/* routes */
+	uint32_t nh;	/* 0: no path can be reached */
+	uint32_t multi; /* own next hop of several paths, or 0 */
 	TAILQ_HEAD(, rtentry) routes;
 	unsigned npaths;
 	struct rt_gpath paths[];
@@ -114,7 +114,8 @@ bool rt_key_covers(const struct rt_key *prefix, unsigned plen, const struct rt_k
 struct rt_node *rib_find(struct rt_table *, const struct rt_key *, unsigned plen);
 struct rt_node *rib_get(struct rt_table *, const struct rt_key *, unsigned plen);
 void rib_put(struct rt_table *, struct rt_node *);
-struct rt_node *rib_match(struct rt_table *, const struct rt_key *, bool (*want)(const struct rt_node *, void *), void *);
+struct rt_node *rib_match(
+    struct rt_table *, const struct rt_key *, bool (*want)(const struct rt_node *, void *), void *);
 void rib_walk(struct rt_node *, void (*fn)(struct rt_node *, void *), void *);
 void rib_fini(struct rt_table *);
 
