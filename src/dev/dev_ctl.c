@@ -13,7 +13,11 @@ dev_init(void)
 
 	ASSERT_CONTROL();
 	error = shmif_init();
-	return error != 0 ? error : ethdev_init();
+	if (error == 0)
+		error = ethdev_init();
+	if (error == 0)
+		error = dev_capture_init();
+	return error;
 }
 
 void

@@ -158,7 +158,7 @@ started(void *arg)
 		}
 		return;
 	}
-	if (linux_watch(at->port) != 0)
+	if (linux_watch(at->port, ((struct linux_port *)at->port->priv)->ifindex) != 0)
 		mp_log(MP_LOG_WARNING, "%s: changes of the link will not be noticed", at->ifname);
 	attach_end(at);
 }

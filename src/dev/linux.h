@@ -52,7 +52,6 @@ struct linux_port {
 	int memberfd;		       /* [I] memberships: promiscuous, all multicast, our link address */
 	int keeperfd;		       /* [I] our end of the keeper's socket, or -1 */
 	bool promisc;		       /* [c] */
-	bool gone;		       /* [c] it vanished in Linux */
 	bool raised;		       /* [I] after start: it was down in Linux, and goes down again */
 	int keeperpid;		       /* [I] */
 	struct linux_packet *packet;   /* [I] after start */
@@ -71,8 +70,11 @@ int linux_open(const char *ifname, const struct linux_options *, struct port **p
 bool linux_exists(const char *ifname);
 
 /* linux_ctl.c */
-/* => control; port has its interface; link changes are told from here on as long as there is one; 0 or -errno */
-int linux_watch(struct port *);
+/*
+ * => control; port has its interface (tap or ours); changes of Linux's link ifindex are told from here on as long as there is
+ * an interface; 0 or -errno
+ */
+int linux_watch(struct port *, int ifindex);
 /* => control, at the end */
 void linux_fini(void);
 

@@ -47,10 +47,8 @@ link_event(int ifindex, bool gone)
 		}
 		if (ifindex != 0 && w->ifindex != ifindex)
 			continue;
-		if (gone) {
-			((struct linux_port *)w->port->priv)->gone = true;
+		if (gone)
 			mp_log(MP_LOG_WARNING, "%s: %s vanished in Linux", ifp->if_xname, w->port->name);
-		}
 		port_link_changed(w->port);
 	}
 }
@@ -108,9 +106,8 @@ fail:
 }
 
 int
-linux_watch(struct port *port)
+linux_watch(struct port *port, int ifindex)
 {
-	struct linux_port *lp = port->priv;
 	struct watch *w;
 	int error;
 
@@ -123,7 +120,7 @@ linux_watch(struct port *port)
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)
 		return -ENOMEM;
-	w->ifindex = lp->ifindex;
+	w->ifindex = ifindex;
 	w->if_index = port->ifp->if_index;
 	w->if_gen = port->ifp->if_gen;
 	w->port = port;
@@ -156,9 +153,7 @@ linux_link_get(struct port *port, struct port_link *link)
 	struct linux_port *lp = port->priv;
 
 	ASSERT_CONTROL();
-	memset(link, 0, sizeof(*link));
-	if (!lp->gone)
-		linux_link(lp->ifindex, link);
+	linux_link(lp->ifindex, link); /* one that is gone is down */
 	return 0;
 }
 

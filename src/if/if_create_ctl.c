@@ -12,7 +12,7 @@
 const struct if_kind if_kinds[] = {
     {"lo", lo_create},
     {"shmif", shmif_create},
-    {"shmif", shmif_create},
+    {"tap", tap_create},
     {NULL, NULL},
 };
 
