@@ -22,6 +22,7 @@
 #include "dev/dev.h"
 #include "dev/ethdev_var.h"
 #include "if/ifnet.h"
+#include "mp/pool.h"
 
 static LIST_HEAD(, ethdev) ethdevs; /* [c] attached, being attached, being given back */
 static struct event *ethdev_timer;  /* [c] link and counters, each second */
@@ -47,14 +48,14 @@ static const struct {
 };
 
 static bool
-name_taken(const char *name)
+name_taken(const char *name, const struct ethdev *self)
 {
 	const struct ethdev *ed;
 
 	if (ifnet_by_name(name) != NULL)
 		return true;
 	LIST_FOREACH (ed, &ethdevs, list)
-		if (strcmp(ed->ifname, name) == 0)
+		if (ed != self && strcmp(ed->ifname, name) == 0)
 			return true;
 	return false;
 }
@@ -67,14 +68,14 @@ choose_name(struct ethdev *ed)
 	size_t len;
 
 	if (ed->ifname[0] != '\0')
-		return name_taken(ed->ifname) ? -EEXIST : 0;
+		return name_taken(ed->ifname, ed) ? -EEXIST : 0;
 	for (unsigned i = 0; i < sizeof(driver_names) / sizeof(*driver_names); i++)
 		if (strcmp(driver_names[i].driver, ed->driver) == 0)
 			snprintf(name, sizeof(name), "%s", driver_names[i].name);
 	if (strncmp(ed->device_name, "net_", 4) == 0 || strncmp(ed->device_name, "eth_", 4) == 0) {
 		snprintf(name, sizeof(name), "%.15s", ed->device_name + 4);
 		len = strlen(name);
-		if (len > 0 && isdigit((unsigned char)name[len - 1]) && !name_taken(name)) {
+		if (len > 0 && isdigit((unsigned char)name[len - 1]) && !name_taken(name, ed)) {
 			memcpy(ed->ifname, name, sizeof(name));
 			return 0;
 		}
@@ -86,7 +87,7 @@ choose_name(struct ethdev *ed)
 
 		if (snprintf(full, sizeof(full), "%.14s%u", name, unit) >= (int)sizeof(ed->ifname))
 			break;
-		if (!name_taken(full)) {
+		if (!name_taken(full, ed)) {
 			memcpy(ed->ifname, full, sizeof(ed->ifname));
 			return 0;
 		}
@@ -350,13 +351,20 @@ ethdev_probed(void *arg)
 
 		for (unsigned q = 0; q < port->nrxq; q++)
 			queues += port->rxworker[q] == id;
+		if (queues * ed->fill > mp_pool_free_count(mp_workers[id]) && ed->error == 0) {
+			ed->error = -ENOBUFS;
+			snprintf(ed->message, sizeof(ed->message),
+			    "%s: needs %u packet buffers, of which %u are free (smpnetd -p makes more)",
+			    ed->device_name, queues * ed->fill, mp_pool_free_count(mp_workers[id]));
+		}
 		if (queues > 0)
 			grant[n++] = (struct mp_grant_request){.of = mp_workers[id], .n = queues * ed->fill};
 	}
-	error = mp_helper_run_granted(grant, n, setup_helper, ethdev_ready, ed);
-	if (error != 0) {
+	if (ed->error == 0 && (error = mp_helper_run_granted(grant, n, setup_helper, ethdev_ready, ed)) != 0) {
 		ed->error = error;
 		snprintf(ed->message, sizeof(ed->message), "%s: %s", ed->device_name, strerror(-error));
+	}
+	if (ed->error != 0) {
 		port_unplace_queues(port);
 		ethdev_give_up(ed);
 	}
@@ -382,7 +390,7 @@ ethdev_attach(const char *devstr, unsigned queues, const char *ifname,
 	LIST_FOREACH (other, &ethdevs, list)
 		if (strlen(other->device_name) == len && strncmp(other->device_name, devstr, len) == 0)
 			return -EBUSY;
-	if (ifname != NULL && name_taken(ifname))
+	if (ifname != NULL && name_taken(ifname, NULL))
 		return -EEXIST;
 	ed = calloc(1, sizeof(*ed));
 	if (ed == NULL)

@@ -55,8 +55,7 @@ fail_probe(struct ethdev *ed, int error)
 	case -EBUSY:
 		fail(ed, EBUSY, "%s: in use", ed->device_name);
 		break;
-	case -EPERM:
-	case -EACCES:
+	case -EACCES: /* -EPERM is what drivers return for anything: -1 */
 		fail(ed, -error, "%s: %s", ed->device_name, strerror(-error));
 		break;
 	case -ENOMEM:
