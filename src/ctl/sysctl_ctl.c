@@ -17,6 +17,8 @@
 static const struct sysctl_setting *const tables[] = {
     if_settings,
     neigh_settings,
+    ip_settings,
+    ip6_settings,
     NULL,
 };
 
