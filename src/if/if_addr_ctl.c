@@ -11,6 +11,8 @@
 #include "ctl/ctl.h"
 #include "ether/neigh.h"
 #include "if/if_var.h"
+#include "ip/ip.h"
+#include "ip6/ip6.h"
 #include "route/route.h"
 
 #include <arpa/inet.h>
@@ -306,35 +308,17 @@ if_addr_add(struct ifnet *ifp, const struct ifaddr *spec)
 	return 0;
 }
 
-static bool
-ifa_same_prefix(const struct ifaddr *a, const struct ifaddr *b)
-{
-	const uint8_t *x = (const uint8_t *)&a->ifa_addr, *y = (const uint8_t *)&b->ifa_addr;
-	unsigned n = a->ifa_plen;
-
-	if (a->ifa_family != b->ifa_family || n != b->ifa_plen || memcmp(x, y, n / 8) != 0)
-		return false;
-	return n % 8 == 0 || ((x[n / 8] ^ y[n / 8]) & (0xff << (8 - n % 8))) == 0;
-}
-
 /*
  * 1. Unlink: nobody finds it any more.
- * 2. DAD and routing let go of it; another address of the same prefix takes the connected route over.
+ * 2. DAD and routing let go of it; another address of the same prefix has a connected route of its own.
  * 3. The protocols publish what workers need to know without it.
  */
 static void
 ifa_destroy(struct ifaddr *ifa)
 {
-	struct ifnet *ifp = ifa->ifa_ifp, *other;
-	struct ifaddr *heir;
-
-	TAILQ_REMOVE(&ifp->if_addrs, ifa, ifa_list);
+	TAILQ_REMOVE(&ifa->ifa_ifp->if_addrs, ifa, ifa_list);
 	neigh_ifaddr_stop_dad(ifa);
 	rt_ifaddr_delete(ifa);
-	TAILQ_FOREACH (other, &ifnet_list, if_list)
-		TAILQ_FOREACH (heir, &other->if_addrs, ifa_list)
-			if (ifa_same_prefix(heir, ifa))
-				(void)rt_ifaddr_add(heir);
 	ifa_changed(ifa);
 	if (ifa->ifa_timer != NULL)
 		event_free(ifa->ifa_timer);

@@ -10,6 +10,8 @@
 #include "if/ifnet.h"
 #include "ether/neigh.h"
 #include "if/if_var.h"
+#include "ip/ip.h"
+#include "ip6/ip6.h"
 #include "route/route.h"
 
 #include <errno.h>
@@ -234,6 +236,7 @@ if_link_state_change(struct ifnet *ifp, enum if_linkstate state)
 		return;
 	if (old == LINK_DOWN || state == LINK_DOWN)
 		if_addr_link(ifp, state);
+	rt_notify_ifinfo(ifp);
 }
 
 static uint64_t

@@ -11,9 +11,6 @@
 #define IF_MTU_MAX 65535
 #define LO_MTU	   33624
 
-void ip_ifaddr_changed(struct ifnet *);	 /* ip/ip.h */
-void ip6_ifaddr_changed(struct ifnet *); /* ip6/ip6.h */
-
 int if_txbuf_make(uint16_t index);
 
 /* => control; "name" is PREFIX and a unit, nothing else; the kind, or NULL */

@@ -7,6 +7,8 @@
 #include "ctl/ctl.h"
 #include "ether/ether.h"
 #include "ether/neigh.h"
+#include "ip/ip.h"
+#include "ip6/ip6.h"
 #include "route/route.h"
 
 struct if_double dbl;
@@ -108,14 +110,12 @@ neigh_ifnet_changed(struct ifnet *ifp)
 {
 }
 
-void ip_ifaddr_changed(struct ifnet *);
 void
 ip_ifaddr_changed(struct ifnet *ifp)
 {
 	dbl.changed4++;
 }
 
-void ip6_ifaddr_changed(struct ifnet *);
 void
 ip6_ifaddr_changed(struct ifnet *ifp)
 {
