@@ -135,6 +135,7 @@ config_file(const char *method, const char *name)
 		return 1;
 	}
 	status = print_errors(name, json_object_get(r, "errors")) > 0;
+	print_errors(name, json_object_get(r, "pending")); /* devices that have not come yet: no failure */
 	json_decref(r);
 	return status;
 }

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/config.h"
 #include "ctl/ctl_internal.h"
 #include "mp/mp.h"
 #include "smpnet.h"
@@ -513,6 +514,7 @@ ctl_stop(void)
 {
 	const char *path;
 
+	config_stop();
 	event_gone(&listen_ev);
 	event_gone(&pause_ev);
 	event_gone(&tick_ev);
