@@ -183,7 +183,7 @@ cmd_fail(struct cmd_ctx *ctx, int error, const char *fmt, ...)
 int
 cmd_fail_usage(struct cmd_ctx *ctx, const char *why)
 {
-	return cmd_fail(ctx, EINVAL, "%s (usage: see %s(8))", why, ctx->out->tool);
+	return cmd_fail(ctx, EINVAL, "%s (usage: smpnet help %s)", why, ctx->out->tool);
 }
 
 json_t *

@@ -115,8 +115,8 @@ static const struct {
     {"route get 10.0.0.1", DISPLAY},
     {"route add 10.3.0.0/33 10.0.0.1", "!route: '10.3.0.0/33' is not an address (with or without /prefixlen)"},
     {"route add 10.3.0.0/16 2001:db8::1", "!route: '2001:db8::1' is not an IPv4 address"},
-    {"route add 10.3.0.0/16", "!route: a gateway is missing (usage: see route(8))"},
-    {"route add", "!route: a destination is missing (usage: see route(8))"},
+    {"route add 10.3.0.0/16", "!route: a gateway is missing (usage: smpnet help route)"},
+    {"route add", "!route: a destination is missing (usage: smpnet help route)"},
     {"route frob", "!route: bad keyword: frob"},
     {"route add 10.3.0.0/16 10.0.0.1 -frob", "!route: bad keyword: frob"},
     {"route add 10.3.0.0/16 10.0.0.1 -cloning", "!route: -cloning: not supported"},
@@ -124,7 +124,7 @@ static const struct {
 	"neigh.add "
 	"{\"address\":\"10.0.1.77\",\"family\":\"inet\",\"lladdr\":\"02:00:00:00:00:77\",\"proxy\":true,\"pub\":true}"},
     {"arp -s 10.0.1.77 2:0:0:0:0:77 proxy", "!arp: proxy needs pub"},
-    {"arp -s 10.0.1.77", "!arp: an address and a link address are needed (usage: see arp(8))"},
+    {"arp -s 10.0.1.77", "!arp: an address and a link address are needed (usage: smpnet help arp)"},
     {"arp -d 10.0.1.77", "neigh.delete {\"address\":\"10.0.1.77\",\"family\":\"inet\"}"},
     {"arp -da", "neigh.flush {\"family\":\"inet\"}"},
     {"arp -f /nonexistent", "!arp: cannot open /nonexistent: No such file or directory"},
@@ -144,7 +144,7 @@ static const struct {
 	"dev.attach {\"ifname\":\"xdp3\",\"name\":\"eth1\",\"queues\":2,\"take\":true,\"via\":\"packet\"}"},
     {"attach net_pcap0,rx_pcap=a,infinite_rx=1", "dev.attach {\"name\":\"net_pcap0,rx_pcap=a,infinite_rx=1\"}"},
     {"attach eth1 foo", "!attach: 'foo' is not queues, as, via or --take"},
-    {"attach", "!attach: a name is missing (usage: see attach(8))"},
+    {"attach", "!attach: a name is missing (usage: smpnet help attach)"},
     {"detach xdp0", "dev.detach {\"name\":\"xdp0\"}"},
     {"ping 10.0.0.1", "!ping: no such command"},
 };
