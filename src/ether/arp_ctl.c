@@ -209,7 +209,7 @@ arp_valid(const struct ifnet *ifp, const struct arp_ether *ar)
 		COUNT(self, ARP_RCVD_BCASTSHA);
 		return false;
 	}
-	if (tpa == INADDR_ANY) {
+	if (tpa == INADDR_ANY && op == ARP_REQUEST) { /* a reply to a probe has it */
 		COUNT(self, ARP_RCVD_ZEROTPA);
 		return false;
 	}

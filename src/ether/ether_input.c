@@ -5,11 +5,10 @@
 
 #include "ether/ether.h"
 #include "if/ifnet.h"
+#include "ip/ip.h"
+#include "ip6/ip6.h"
 #include "mp/mp.h"
 #include "pkt/pkt.h"
-
-void ip_input(struct worker *, struct pktvec *);
-void ip6_input(struct worker *, struct pktvec *);
 
 #define IP_MINHDR 20
 #define ARP_LEN	  28

@@ -409,6 +409,8 @@ neigh_resolve_input(struct rte_mbuf *m)
 
 	if (meta->nh == NH_NOROUTE_INDEX) {
 		ifp = meta->oif != 0 ? ifnet_get(meta->oif) : NULL;
+		if (ifp != NULL && ifp->if_gen != meta->oifgen)
+			ifp = NULL;
 	} else if (nh == NULL) {
 		goto gone;
 	} else if (nh->nh_type == NH_GLEAN) {

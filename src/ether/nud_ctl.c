@@ -8,12 +8,11 @@
 
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
+#include "ip/ip.h"
 #include "pkt/pkt.h"
 #include "route/route.h"
 
 #define NUD_POLL_MS 1000 /* how often a stale neighbour is looked at */
-
-void icmp_ctl_unreachable(struct rte_mbuf *);
 
 unsigned nud_waiting;
 

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
+#include "ip/ip.h"
+#include "ip6/ip6.h"
 
 struct world_event world_log[WORLD_LOG];
 unsigned world_n, world_alive, world_nmsg, world_nfib;
@@ -227,10 +229,6 @@ if_transmit(struct worker *w, struct pktvec *v)
 {
 	take(W_TRANSMIT, v);
 }
-
-void ip_input(struct worker *, struct pktvec *);
-void ip6_input(struct worker *, struct pktvec *);
-void icmp_ctl_unreachable(struct rte_mbuf *);
 
 void
 ip_input(struct worker *w, struct pktvec *v)
