@@ -180,6 +180,8 @@ rt_gw_update(struct rt_gw *gw)
 	gw->nh = ifp != NULL ? rt_gw_nexthop(gw, ifp) : 0;
 	if (gw->nh == 0)
 		gw->ifp = NULL;
+	else
+		gw->last = ifp->if_index;
 	LIST_FOREACH (p, &gw->paths, link)
 		rt_group_update(p->group);
 	nexthop_release(old);

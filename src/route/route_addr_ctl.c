@@ -258,28 +258,15 @@ rt_ifnet_up(struct ifnet *ifp)
 	rt_ifnet_changed(ifp);
 }
 
-static bool
-rt_entry_uses(const struct rtentry *e, void *arg)
-{
-	const struct ifnet *ifp = arg;
-
-	if (e->re_group == NULL)
-		return false;
-	for (unsigned i = 0; i < e->re_group->npaths; i++)
-		if (e->re_group->paths[i].gw->ifindex != ifp->if_index)
-			return false;
-	return true;
-}
-
 /*
- * The interface is down and has no addresses.  Routes that name it, and no other, go; what named it among several
- * paths, and gateways that were found through it, do not reach it any more.
+ * The interface is down and has no addresses.  Routes that name it, and no other, go; others lose the paths that name
+ * it; gateways that were found through it do not reach it any more.
  */
 void
 rt_ifnet_detach(struct ifnet *ifp)
 {
 	ASSERT_CONTROL();
 	rt_ifnet_changed(ifp);
-	(void)rt_delete_matching(AF_INET, rt_entry_uses, NULL, ifp);
-	(void)rt_delete_matching(AF_INET6, rt_entry_uses, NULL, ifp);
+	rt_delete_ifnet(AF_INET, ifp);
+	rt_delete_ifnet(AF_INET6, ifp);
 }

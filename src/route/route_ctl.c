@@ -188,7 +188,16 @@ rt_change(const struct rt_spec *s)
 	if (e->re_kind == RT_LOCAL)
 		return -EPERM;
 	if (s->npaths > 0) {
-		error = rt_spec_group(s, &g);
+		struct rt_path path = s->paths[0];
+		struct rt_spec want = *s;
+
+		/* An interface alone is another way to the same gateway. */
+		if (s->npaths == 1 && !path.has_gw && e->re_group->npaths == 1 && rt_entry_has_gw(e)) {
+			path.has_gw = true;
+			path.gw = e->re_group->paths[0].gw->addr;
+			want.paths = &path;
+		}
+		error = rt_spec_group(&want, &g);
 		if (error == 0)
 			error = rt_entry_regroup(t, e, g);
 		if (error)
@@ -210,9 +219,10 @@ rt_change(const struct rt_spec *s)
 	return error;
 }
 
-/* Takes one of several paths away. */
+/* Takes those of several paths away that lose() says; one stays. */
 static int
-rt_delete_path(struct rt_table *t, struct rtentry *e, unsigned which)
+rt_delete_paths(
+    struct rt_table *t, struct rtentry *e, bool (*lose)(const struct rt_gpath *, const void *), const void *arg)
 {
 	struct rt_path paths[NH_MAXPATHS];
 	struct rt_group *g;
@@ -222,7 +232,7 @@ rt_delete_path(struct rt_table *t, struct rtentry *e, unsigned which)
 	for (unsigned i = 0; i < e->re_group->npaths; i++) {
 		const struct rt_gpath *p = &e->re_group->paths[i];
 
-		if (i != which)
+		if (!lose(p, arg))
 			paths[n++] = (struct rt_path){p->gw->has_gw, p->gw->addr, p->gw->ifindex, p->weight};
 	}
 	error = rt_group_get(t->family, paths, n, &g);
@@ -231,6 +241,20 @@ rt_delete_path(struct rt_table *t, struct rtentry *e, unsigned which)
 	if (error == 0)
 		rt_entry_notify(e, RTMSG_CHANGE);
 	return error;
+}
+
+static bool
+rt_path_same(const struct rt_gpath *p, const void *arg)
+{
+	return p == arg;
+}
+
+static bool
+rt_path_uses(const struct rt_gpath *p, const void *arg)
+{
+	const struct ifnet *ifp = arg;
+
+	return p->gw->ifindex == ifp->if_index;
 }
 
 /* Forgets an entry that its address's list still names. */
@@ -294,7 +318,7 @@ rt_delete(const struct rt_spec *s)
 		if (i == e->re_group->npaths)
 			return -ESRCH;
 		if (e->re_group->npaths > 1)
-			return rt_delete_path(t, e, i);
+			return rt_delete_paths(t, e, rt_path_same, &e->re_group->paths[i]);
 	}
 	rt_delete_entry(t, e);
 	return 0;
@@ -346,6 +370,36 @@ rt_delete_matching(
 	}
 	free(c.list);
 	return n;
+}
+
+static bool
+rt_entry_uses(const struct rtentry *e, void *arg)
+{
+	for (unsigned i = 0; e->re_group != NULL && i < e->re_group->npaths; i++)
+		if (rt_path_uses(&e->re_group->paths[i], arg))
+			return true;
+	return false;
+}
+
+/* => control; the interface goes: so do the paths that name it, and the routes that have no other */
+void
+rt_delete_ifnet(int family, struct ifnet *ifp)
+{
+	struct rt_table *t = rt_table_of(family);
+	struct rt_collect c = {.want = rt_entry_uses, .arg = ifp};
+
+	ASSERT_CONTROL();
+	rib_walk(t->root, rt_collect_node, &c);
+	for (size_t i = 0; i < c.n; i++) {
+		struct rtentry *e = c.list[i];
+		unsigned used = 0;
+
+		for (unsigned k = 0; k < e->re_group->npaths; k++)
+			used += rt_path_uses(&e->re_group->paths[k], ifp);
+		if (used == e->re_group->npaths || rt_delete_paths(t, e, rt_path_uses, ifp) != 0)
+			rt_delete_entry(t, e);
+	}
+	free(c.list);
 }
 
 static bool

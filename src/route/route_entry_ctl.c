@@ -110,7 +110,7 @@ rt_entry_nh(const struct rtentry *e)
 	return e->re_group != NULL ? e->re_group->nh : e->re_nh;
 }
 
-/* => control; where packets leave; while no path can be reached, where they would, or NULL */
+/* => control; where packets leave; while no path can be reached, where they would or did, or NULL */
 struct ifnet *
 rt_entry_ifp(const struct rtentry *e)
 {
@@ -121,7 +121,7 @@ rt_entry_ifp(const struct rtentry *e)
 	gw = rt_group_gw(e->re_group);
 	if (gw->ifp != NULL)
 		return gw->ifp;
-	return gw->ifindex != 0 ? ifnet_get(gw->ifindex) : NULL;
+	return ifnet_get(gw->ifindex != 0 ? gw->ifindex : gw->last);
 }
 
 /* => control; RTF_*, with UP and GATEWAY, HOST as they are */

@@ -77,6 +77,7 @@ struct rt_gw {
 	bool has_gw;	  /* else the interface itself */
 	bool local;	  /* the gateway is an address of ours: the packet goes to the loopback interface */
 	uint16_t ifindex; /* 0: found through the table */
+	uint16_t last;	  /* interface index it was found through last, to be shown */
 	union in_any addr;
 	struct rt_key key;
 	struct ifnet *ifp; /* while it can be reached */
@@ -148,6 +149,7 @@ void rt_gw_recheck_ifnet(const struct ifnet *, bool has_gw);
 void rt_entry_notify(const struct rtentry *, enum rtmsg_type);
 unsigned rt_delete_matching(int family, bool (*want)(const struct rtentry *, void *),
     void (*before)(const struct rtentry *, void *), void *arg);
+void rt_delete_ifnet(int family, struct ifnet *);
 
 /* route_addr_ctl.c */
 struct rtentry **rt_ifaddr_routes(struct ifaddr *);

@@ -1,0 +1,780 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Routing table: addresses, gateways, several paths, interfaces that come and go, neighbours; what the FIB then says. */
+#include "route_double.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "route/route_methods.h"
+
+struct ifnet_head ifnet_list = TAILQ_HEAD_INITIALIZER(ifnet_list);
+struct ifnet *_Atomic ifnet_table[MP_MAXIF];
+
+static struct ifnet lo0, eth1, eth2, tun3;
+static char messages[65536];
+
+/* A double of neighbours: one next hop each, the test's reference on top of those that routes have. */
+static struct neighbour {
+	struct ifnet *ifp;
+	int family;
+	union in_any addr;
+	uint32_t nh;
+} neighbours[128];
+static unsigned nneighbours;
+
+uint32_t
+neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
+{
+	struct nexthop nh = {.nh_type = NH_UNRESOLVED, .nh_family = family, .nh_ifindex = ifp->if_index, .nh_ifp = ifp};
+	size_t len = family == AF_INET ? 4 : 16;
+
+	for (unsigned i = 0; i < nneighbours; i++)
+		if (neighbours[i].ifp == ifp && neighbours[i].family == family &&
+		    memcmp(&neighbours[i].addr, addr, len) == 0) {
+			nexthop_ref(neighbours[i].nh);
+			return neighbours[i].nh;
+		}
+	nh.nh_addr = *addr;
+	neighbours[nneighbours] = (struct neighbour){ifp, family, *addr, nexthop_alloc(&nh)};
+	nexthop_ref(neighbours[nneighbours].nh);
+	return neighbours[nneighbours++].nh;
+}
+
+void
+rt_notify(const struct rt_msg *m)
+{
+	char dst[RT_ADDRLEN];
+	size_t n = strlen(messages);
+
+	rt_format_dst(m->family, &m->dst, m->plen, dst, sizeof(dst));
+	snprintf(messages + n, sizeof(messages) - n, "%s %s\n",
+	    m->type == RTMSG_ADD      ? "add"
+	    : m->type == RTMSG_DELETE ? "delete"
+				      : "change",
+	    dst);
+}
+
+void
+rt_notify_ifaddr(struct ifaddr *ifa, bool added)
+{
+}
+
+void
+rt_notify_ifinfo(struct ifnet *ifp)
+{
+}
+
+void
+rt_monitor_fini(void)
+{
+}
+
+static int
+family_of(const char *s)
+{
+	return strchr(s, ':') != NULL ? AF_INET6 : AF_INET;
+}
+
+static union in_any
+addr(const char *s)
+{
+	union in_any a = {0};
+
+	assert_int_equal(inet_pton(family_of(s), s, &a), 1);
+	return a;
+}
+
+static struct rt_spec
+spec(const char *prefix, struct rt_path *path, const char *gw, struct ifnet *ifp)
+{
+	char text[64];
+	struct rt_spec s = {.flags = RTF_STATIC, .paths = path};
+	const char *slash = strchr(prefix, '/');
+
+	snprintf(text, sizeof(text), "%s", prefix);
+	text[strcspn(text, "/")] = '\0';
+	s.family = family_of(text);
+	s.dst = addr(text);
+	s.plen = slash != NULL ? atoi(slash + 1) : s.family == AF_INET ? 32 : 128;
+	memset(path, 0, sizeof(*path));
+	if (gw != NULL) {
+		path->has_gw = true;
+		path->gw = addr(gw);
+	}
+	if (ifp != NULL)
+		path->gw_ifindex = ifp->if_index;
+	path->weight = 1;
+	s.npaths = gw != NULL || ifp != NULL;
+	return s;
+}
+
+static int
+add(const char *prefix, const char *gw, struct ifnet *ifp)
+{
+	struct rt_path p;
+	struct rt_spec s = spec(prefix, &p, gw, ifp);
+
+	return rt_add(&s);
+}
+
+static int delete (const char *prefix)
+{
+	struct rt_path p;
+	struct rt_spec s = spec(prefix, &p, NULL, NULL);
+
+	return rt_delete(&s);
+}
+
+/* What the FIB says, in words: "none", "local", "glean eth1", "via 10.0.0.2 eth1" ... */
+static const char *
+says_nh(uint32_t index)
+{
+	static char text[128];
+	static const char *const names[] = {
+	    "none", "blackhole", "reject", "local", "broadcast", "glean", "via", "forward", "p2p", "multi"};
+	const struct nexthop *nh = nexthop_get(index);
+	char a[64] = "";
+
+	assert_non_null(nh);
+	if (nh->nh_type == NH_UNRESOLVED || nh->nh_type == NH_FORWARD)
+		inet_ntop(nh->nh_family, &nh->nh_addr, a, sizeof(a));
+	snprintf(text, sizeof(text), "%s%s%s%s%s", names[nh->nh_type], a[0] ? " " : "", a, nh->nh_ifindex ? " " : "",
+	    nh->nh_ifindex ? ifnet_table[nh->nh_ifindex]->if_xname : "");
+	return text;
+}
+
+static const char *
+says(const char *dst)
+{
+	union in_any a = addr(dst);
+
+	return says_nh(family_of(dst) == AF_INET ? fib_lookup4(a.in4.s_addr) : fib_lookup6(&a.in6));
+}
+
+static void
+make_ifnet(struct ifnet *ifp, const char *name, unsigned index, enum if_type type, uint32_t flags, uint32_t mtu)
+{
+	memset(ifp, 0, sizeof(*ifp));
+	snprintf(ifp->if_xname, sizeof(ifp->if_xname), "%s", name);
+	ifp->if_index = index;
+	ifp->if_gen = 1;
+	ifp->if_type = type;
+	ifp->if_flags = flags;
+	ifp->if_mtu = mtu;
+	TAILQ_INIT(&ifp->if_addrs);
+	TAILQ_INSERT_TAIL(&ifnet_list, ifp, if_list);
+	ifnet_table[index] = ifp;
+}
+
+static struct ifaddr *
+ifaddr_add(struct ifnet *ifp, const char *text, const char *peer)
+{
+	struct ifaddr *ifa = calloc(1, sizeof(*ifa));
+	char a[64];
+
+	snprintf(a, sizeof(a), "%s", text);
+	a[strcspn(a, "/")] = '\0';
+	ifa->ifa_ifp = ifp;
+	ifa->ifa_family = family_of(a);
+	ifa->ifa_addr = addr(a);
+	ifa->ifa_plen = atoi(strchr(text, '/') + 1);
+	if (peer != NULL) {
+		ifa->ifa_has_dst = true;
+		ifa->ifa_dst = addr(peer);
+	}
+	TAILQ_INSERT_TAIL(&ifp->if_addrs, ifa, ifa_list);
+	assert_int_equal(rt_ifaddr_add(ifa), 0);
+	return ifa;
+}
+
+static void
+ifaddr_delete(struct ifaddr *ifa)
+{
+	TAILQ_REMOVE(&ifa->ifa_ifp->if_addrs, ifa, ifa_list);
+	rt_ifaddr_delete(ifa);
+	free(ifa);
+}
+
+static void
+set_up(struct ifnet *ifp, bool up)
+{
+	if (up) {
+		ifp->if_flags |= IFF_SMP_UP;
+		rt_ifnet_up(ifp);
+	} else {
+		ifp->if_flags &= ~(uint32_t)IFF_SMP_UP;
+		rt_ifnet_down(ifp);
+	}
+}
+
+#define ETHER_FLAGS (IFF_SMP_UP | IFF_SMP_BROADCAST | IFF_SMP_MULTICAST)
+
+static int
+setup(void **state)
+{
+	double_init();
+	messages[0] = '\0';
+	nneighbours = 0;
+	TAILQ_INIT(&ifnet_list);
+	if (route_init() != 0)
+		return -1;
+	make_ifnet(&lo0, "lo0", 1, IFT_SMP_LOOP, IFF_SMP_UP | IFF_SMP_LOOPBACK, 33624);
+	make_ifnet(&eth1, "eth1", 2, IFT_SMP_ETHER, ETHER_FLAGS, 1500);
+	make_ifnet(&eth2, "eth2", 3, IFT_SMP_ETHER, ETHER_FLAGS, 1500);
+	make_ifnet(&tun3, "tun3", 4, IFT_SMP_TUNNEL, IFF_SMP_UP | IFF_SMP_P2P, 1280);
+	ifaddr_add(&lo0, "::1/128", NULL);
+	ifaddr_add(&lo0, "fe80::1/64", NULL);
+	ifaddr_add(&lo0, "127.0.0.1/8", NULL);
+	return 0;
+}
+
+/* Everything goes; nothing may be left in the FIB, no next hop may leak. */
+static int
+teardown(void **state)
+{
+	struct ifnet *ifp;
+
+	for (unsigned i = 0; i < nneighbours; i++)
+		if (neighbours[i].nh != 0)
+			nexthop_release(neighbours[i].nh);
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+		while (!TAILQ_EMPTY(&ifp->if_addrs))
+			ifaddr_delete(TAILQ_FIRST(&ifp->if_addrs));
+	route_fini();
+	double_drain();
+	assert_int_equal(rt_table4.nroutes + rt_table4.nneigh + rt_table6.nroutes + rt_table6.nneigh, 0);
+	assert_int_equal(fib_blocks(AF_INET), 0);
+	assert_int_equal(fib_blocks(AF_INET6), 0);
+	assert_int_equal(nexthop_count(), 0);
+	nexthop_fini();
+	fib_fini();
+	return 0;
+}
+
+struct walk {
+	int family;
+	char text[8192];
+};
+
+static void
+show_node(struct rt_node *n, void *arg)
+{
+	struct walk *w = arg;
+	const struct rtentry *e = rt_node_visible(n);
+	char dst[RT_ADDRLEN], gw[RT_ADDRLEN], flags[32], mtu[16] = "-";
+	union in_any a;
+
+	if (e == NULL)
+		return;
+	rt_key_addr(w->family, &n->rn_key, &a);
+	rt_format_dst(w->family, &a, n->rn_plen, dst, sizeof(dst));
+	rt_format_gateway(e, gw, sizeof(gw));
+	rt_flag_letters(rt_shown_flags(e), flags, sizeof(flags));
+	if (rt_shown_mtu(e) != 0)
+		snprintf(mtu, sizeof(mtu), "%u", rt_shown_mtu(e));
+	snprintf(w->text + strlen(w->text), sizeof(w->text) - strlen(w->text), "%s %s %s %s %s\n", dst, gw, flags, mtu,
+	    rt_shown_ifp(e)->if_xname);
+}
+
+static const char *
+table(int family)
+{
+	static struct walk w;
+
+	w = (struct walk){.family = family};
+	rib_walk(rt_table_of(family)->root, show_node, &w);
+	return w.text;
+}
+
+/* The tables of NetBSD's host R (netstat -nr), in its order, with its gateways, flags, MTUs and interfaces. */
+static void
+test_netbsd(void **state)
+{
+	ifaddr_add(&eth1, "fe80::b0a0:fdff:fe17:1c60/64", NULL);
+	ifaddr_add(&eth1, "2001:db8::2/64", NULL);
+	ifaddr_add(&eth1, "10.0.0.2/24", NULL);
+	ifaddr_add(&eth2, "10.0.1.2/24", NULL);
+	ifaddr_add(&eth2, "2001:db8:1::2/64", NULL);
+	ifaddr_add(&eth2, "fe80::b0a0:95ff:fe83:cea5/64", NULL);
+	ifaddr_add(&tun3, "fe80::1cee:921f:ce2f:1f37/64", NULL);
+	ifaddr_add(&tun3, "10.9.0.2/8", "10.9.0.1");
+	assert_int_equal(add("172.16.0.0/12", "10.0.1.1", NULL), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct rt_path p;
+		struct rt_spec s = spec(i == 0 ? "203.0.113.0/24" : "198.51.100.0/24", &p, "127.0.0.1", NULL);
+
+		s.flags |= i == 0 ? RTF_REJECT : RTF_BLACKHOLE;
+		assert_int_equal(rt_add(&s), 0);
+	}
+	assert_string_equal(table(AF_INET), "10.0.0.0/24 link#2 UC - eth1\n"
+					    "10.0.0.2 link#2 UHl - lo0\n"
+					    "10.0.1.0/24 link#3 UC - eth2\n"
+					    "10.0.1.2 link#3 UHl - lo0\n"
+					    "10.9.0.1 10.9.0.2 UH - tun3\n"
+					    "10.9.0.2 tun3 UHl - lo0\n"
+					    "127.0.0.1 lo0 UHl 33624 lo0\n"
+					    "172.16.0.0/12 10.0.1.1 UGS - eth2\n"
+					    "198.51.100.0/24 127.0.0.1 UGBS 33624 lo0\n"
+					    "203.0.113.0/24 127.0.0.1 UGRS 33624 lo0\n");
+	assert_string_equal(table(AF_INET6), "::1 ::1 UH 33624 lo0\n"
+					     "2001:db8::/64 link#2 UC - eth1\n"
+					     "2001:db8::2 link#2 UHl - lo0\n"
+					     "2001:db8:1::/64 link#3 UC - eth2\n"
+					     "2001:db8:1::2 link#3 UHl - lo0\n"
+					     "fe80::%lo0/64 fe80::1 U - lo0\n"
+					     "fe80::1 lo0 UHl - lo0\n"
+					     "fe80::%eth1/64 link#2 UC - eth1\n"
+					     "fe80::b0a0:fdff:fe17:1c60 link#2 UHl - lo0\n"
+					     "fe80::%eth2/64 link#3 UC - eth2\n"
+					     "fe80::b0a0:95ff:fe83:cea5 link#3 UHl - lo0\n"
+					     "fe80::%tun3/64 link#4 UC - tun3\n"
+					     "fe80::1cee:921f:ce2f:1f37 tun3 UHl - lo0\n"
+					     "ff01:1::/32 ::1 UC 33624 lo0\n"
+					     "ff01:2::/32 link#2 UC - eth1\n"
+					     "ff01:3::/32 link#3 UC - eth2\n"
+					     "ff01:4::/32 fe80::1cee:921f:ce2f:1f37 UC - tun3\n"
+					     "ff02::%lo0/32 ::1 UC 33624 lo0\n"
+					     "ff02::%eth1/32 link#2 UC - eth1\n"
+					     "ff02::%eth2/32 link#3 UC - eth2\n"
+					     "ff02::%tun3/32 fe80::1cee:921f:ce2f:1f37 UC - tun3\n");
+	assert_string_equal(says("198.51.100.9"), "blackhole");
+	assert_string_equal(says("203.0.113.9"), "reject");
+	assert_string_equal(says("172.31.0.1"), "via 10.0.1.1 eth2");
+	assert_string_equal(says("10.9.0.1"), "p2p tun3");
+	assert_string_equal(says("127.0.0.1"), "local lo0");
+	assert_string_equal(says("::1"), "local lo0");
+	assert_string_equal(says("fe80::1"), "none");
+	assert_string_equal(says("ff02::1"), "none");
+}
+
+static void
+test_addresses(void **state)
+{
+	struct ifaddr *a = ifaddr_add(&eth1, "10.0.0.2/24", NULL), *b;
+
+	assert_string_equal(says("10.0.0.2"), "local eth1");
+	assert_string_equal(says("10.0.0.7"), "glean eth1");
+	assert_string_equal(says("10.0.0.255"), "broadcast eth1");
+	assert_string_equal(says("10.0.0.0"), "broadcast eth1");
+	assert_string_equal(says("10.0.1.0"), "none");
+
+	/* Duplicate address detection takes the address, not the network. */
+	a->ifa_flags |= IFA_TENTATIVE;
+	assert_int_equal(rt_ifaddr_add(a), 0);
+	assert_string_equal(says("10.0.0.2"), "glean eth1");
+	assert_string_equal(says("10.0.0.255"), "glean eth1");
+	a->ifa_flags = 0;
+	assert_int_equal(rt_ifaddr_add(a), 0);
+	assert_string_equal(says("10.0.0.2"), "local eth1");
+
+	/* A second address of the network keeps it when the first goes. */
+	b = ifaddr_add(&eth2, "10.0.0.3/24", NULL);
+	assert_string_equal(says("10.0.0.7"), "glean eth1");
+	ifaddr_delete(a);
+	assert_string_equal(says("10.0.0.2"), "glean eth2");
+	assert_string_equal(says("10.0.0.255"), "broadcast eth2");
+	ifaddr_delete(b);
+	assert_string_equal(says("10.0.0.255"), "none");
+
+	ifaddr_add(&eth1, "192.0.2.0/31", NULL); /* RFC 3021: no broadcast */
+	assert_string_equal(says("192.0.2.0"), "local eth1");
+	assert_string_equal(says("192.0.2.1"), "glean eth1");
+	ifaddr_add(&eth1, "2001:db8::1/64", NULL);
+	assert_string_equal(says("2001:db8::1"), "local eth1");
+	assert_string_equal(says("2001:db8::ffff:0"), "glean eth1");
+	assert_string_equal(says("2001:db8:0:1::"), "none");
+}
+
+static void
+test_gateways(void **state)
+{
+	struct ifaddr *a;
+	struct rt_path p;
+	struct rt_spec s;
+
+	assert_int_equal(add("0.0.0.0/0", "10.0.0.1", NULL), -ENETUNREACH);
+	a = ifaddr_add(&eth1, "10.0.0.2/24", NULL);
+	assert_int_equal(add("0.0.0.0/0", "10.0.0.1", NULL), 0);
+	assert_int_equal(add("0.0.0.0/0", "10.0.0.9", NULL), -EEXIST);
+	assert_int_equal(add("10.0.0.0/24", "10.0.0.9", NULL), -EEXIST);
+	assert_int_equal(add("192.168.0.0/16", "172.16.0.1", NULL), -ENETUNREACH); /* by a gateway route only */
+	assert_int_equal(add("192.168.0.0/33", "10.0.0.1", NULL), -EINVAL);
+	assert_int_equal(delete ("192.168.0.0/16"), -ESRCH);
+	assert_int_equal(delete ("10.0.0.2"), -EPERM);
+	assert_string_equal(says("8.8.8.8"), "via 10.0.0.1 eth1");
+
+	/* Host bits do not count; a longer route of the gateway's own network does not cut the gateway off. */
+	assert_int_equal(add("172.16.5.6/12", "10.0.0.3", NULL), 0);
+	assert_string_equal(says("172.17.0.1"), "via 10.0.0.3 eth1");
+	assert_int_equal(add("10.0.0.0/28", "10.0.0.130", NULL), 0);
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.130 eth1");
+	assert_string_equal(says("8.8.8.8"), "via 10.0.0.1 eth1");
+
+	/* Down: all leave the FIB and stay in the table; up: all return. */
+	set_up(&eth1, false);
+	assert_string_equal(says("8.8.8.8"), "none");
+	assert_string_equal(says("10.0.0.2"), "none");
+	assert_string_equal(says("172.17.0.1"), "none");
+	assert_non_null(strstr(table(AF_INET), "172.16.0.0/12 10.0.0.3 GS"));
+	set_up(&eth1, true);
+	assert_string_equal(says("8.8.8.8"), "via 10.0.0.1 eth1");
+	assert_string_equal(says("10.0.0.2"), "local eth1");
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.130 eth1");
+
+	/* The network moves to another interface. */
+	ifaddr_delete(a);
+	assert_string_equal(says("172.17.0.1"), "none");
+	a = ifaddr_add(&eth2, "10.0.0.2/24", NULL);
+	assert_string_equal(says("172.17.0.1"), "via 10.0.0.3 eth2");
+
+	/* change: gateway, then flags alone, then the interface alone */
+	s = spec("172.16.0.0/12", &p, "10.0.0.4", NULL);
+	assert_int_equal(rt_change(&s), 0);
+	assert_string_equal(says("172.17.0.1"), "via 10.0.0.4 eth2");
+	s = spec("172.16.0.0/12", &p, NULL, NULL);
+	s.flags = s.flags_mask = RTF_REJECT;
+	assert_int_equal(rt_change(&s), 0);
+	assert_string_equal(says("172.17.0.1"), "reject");
+	s.flags = 0;
+	assert_int_equal(rt_change(&s), 0);
+	assert_string_equal(says("172.17.0.1"), "via 10.0.0.4 eth2");
+	s = spec("172.16.0.0/12", &p, NULL, &eth1);
+	assert_int_equal(rt_change(&s), 0);
+	assert_string_equal(says("172.17.0.1"), "via 10.0.0.4 eth1");
+	s = spec("1.0.0.0/8", &p, "10.0.0.4", NULL);
+	assert_int_equal(rt_change(&s), -ESRCH);
+	s = spec("172.16.0.0/12", &p, "11.0.0.4", NULL);
+	assert_int_equal(rt_change(&s), -ENETUNREACH);
+	assert_string_equal(says("172.17.0.1"), "via 10.0.0.4 eth1");
+
+	/* -ifp reaches what the table does not; interface routes; a gateway on a tunnel; a gateway of ours. */
+	assert_int_equal(add("192.168.0.0/16", "172.30.0.1", &eth1), 0);
+	assert_string_equal(says("192.168.1.1"), "via 172.30.0.1 eth1");
+	assert_int_equal(add("198.18.0.0/15", NULL, &eth2), 0);
+	assert_string_equal(says("198.19.0.1"), "glean eth2");
+	assert_int_equal(add("100.64.0.0/10", NULL, &tun3), 0);
+	assert_string_equal(says("100.64.0.1"), "p2p tun3");
+	assert_int_equal(add("100.65.0.0/16", "100.64.0.9", NULL), 0);
+	assert_string_equal(says("100.65.0.1"), "p2p tun3");
+	assert_int_equal(add("100.66.0.0/16", "127.0.0.1", NULL), 0);
+	assert_string_equal(says("100.66.0.1"), "p2p lo0");
+
+	/* IPv6, and link-local gateways */
+	ifaddr_add(&eth1, "2001:db8::1/64", NULL);
+	assert_int_equal(add("::/0", "fe80::9", NULL), -EINVAL);
+	assert_int_equal(add("::/0", "fe80::9", &eth1), 0);
+	assert_string_equal(says("2001:db8:ffff::1"), "via fe80::9 eth1");
+	assert_int_equal(add("2001:db8:f::/48", "2001:db8::9", NULL), 0);
+	assert_string_equal(says("2001:db8:f::1"), "via 2001:db8::9 eth1");
+	set_up(&eth1, false);
+	assert_string_equal(says("2001:db8:f::1"), "none");
+	set_up(&eth1, true);
+	assert_string_equal(says("2001:db8:f::1"), "via 2001:db8::9 eth1");
+
+	assert_int_equal(delete ("172.16.0.0/12"), 0);
+	assert_string_equal(says("172.17.0.1"), "via 10.0.0.1 eth2");
+	assert_int_equal(delete ("0.0.0.0/0"), 0);
+	assert_string_equal(says("172.17.0.1"), "none");
+	assert_non_null(strstr(messages, "add 172.16.0.0/12\n"));
+	assert_non_null(strstr(messages, "change 172.16.0.0/12\n"));
+	assert_non_null(strstr(messages, "delete 172.16.0.0/12\n"));
+
+	/* The connected route may be deleted, and does not come back with a change of the address's flags. */
+	assert_int_equal(add("9.9.9.0/24", "10.0.0.4", NULL), 0);
+	assert_int_equal(delete ("10.0.0.0/24"), 0);
+	assert_int_equal(rt_ifaddr_add(a), 0);
+	assert_string_equal(says("10.0.0.77"), "none");
+	assert_string_equal(says("9.9.9.9"), "none");
+	assert_string_equal(says("10.0.0.2"), "local eth2");
+}
+
+/* Shares of the hash values that each member has */
+static void
+shares(const char *dst, unsigned n, const char *const *want, const unsigned *least, const unsigned *most)
+{
+	union in_any a = addr(dst);
+	const struct nexthop *nh = nexthop_get(fib_lookup4(a.in4.s_addr));
+	unsigned count[NH_MAXPATHS] = {0};
+
+	assert_int_equal(nh->nh_type, NH_MULTIPATH);
+	for (uint32_t hash = 0; hash < 1024; hash++) {
+		const char *s = says_nh(nexthop_select(nh, hash));
+		unsigned i = 0;
+
+		while (i < n && strcmp(s, want[i]) != 0)
+			i++;
+		assert_true(i < n);
+		count[i]++;
+	}
+	for (unsigned i = 0; i < n; i++)
+		assert_in_range(count[i], least[i], most[i]);
+}
+
+static void
+test_multipath(void **state)
+{
+	static const char *const three[] = {"via 10.0.0.1 eth1", "via 10.0.0.2 eth1", "via 10.1.0.1 eth2"};
+	struct rt_path p[NH_MAXPATHS + 1] = {0};
+	struct rt_spec s;
+
+	ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+	ifaddr_add(&eth2, "10.1.0.9/24", NULL);
+	s = spec("172.16.0.0/12", p, "10.0.0.1", NULL);
+	p[1] = (struct rt_path){true, addr("10.0.0.2"), 0, 1};
+	p[2] = (struct rt_path){true, addr("10.1.0.1"), 0, 2};
+	s.npaths = 3;
+	assert_int_equal(rt_add(&s), 0);
+	shares("172.16.1.1", 3, three, (const unsigned[]){200, 200, 450}, (const unsigned[]){320, 320, 580});
+
+	/* The same paths in another route are the same next hop. */
+	s.dst = addr("172.32.0.0");
+	assert_int_equal(rt_add(&s), 0);
+	assert_int_equal(fib_lookup4(addr("172.16.1.1").in4.s_addr), fib_lookup4(addr("172.32.1.1").in4.s_addr));
+
+	set_up(&eth2, false);
+	shares("172.16.1.1", 2, three, (const unsigned[]){480, 480}, (const unsigned[]){544, 544});
+	shares("172.32.1.1", 2, three, (const unsigned[]){480, 480}, (const unsigned[]){544, 544});
+	set_up(&eth1, false);
+	assert_string_equal(says("172.16.1.1"), "none");
+	set_up(&eth2, true);
+	shares("172.16.1.1", 1, three + 2, (const unsigned[]){1024}, (const unsigned[]){1024});
+	set_up(&eth1, true);
+
+	/* One path is deleted, then another, then the route. */
+	s = spec("172.16.0.0/12", p, "10.0.0.1", NULL);
+	assert_int_equal(rt_delete(&s), 0);
+	shares("172.16.1.1", 2, three + 1, (const unsigned[]){300, 600}, (const unsigned[]){400, 724});
+	assert_int_equal(rt_delete(&s), -ESRCH);
+	s = spec("172.16.0.0/12", p, "10.1.0.1", NULL);
+	assert_int_equal(rt_delete(&s), 0);
+	assert_string_equal(says("172.16.1.1"), "via 10.0.0.2 eth1");
+	s = spec("172.16.0.0/12", p, "10.0.0.2", NULL);
+	assert_int_equal(rt_delete(&s), 0);
+	assert_string_equal(says("172.16.1.1"), "none");
+
+	/* Limits */
+	s = spec("192.0.2.0/24", p, "10.0.0.1", NULL);
+	p[1] = p[0];
+	s.npaths = 2;
+	assert_int_equal(rt_add(&s), -EINVAL);
+	for (unsigned i = 0; i <= NH_MAXPATHS; i++) {
+		p[i] = (struct rt_path){true, addr("10.0.0.0"), 0, i == 0 ? 65535 : 1};
+		p[i].gw.in4.s_addr |= htonl(100 + i);
+	}
+	s.npaths = NH_MAXPATHS + 1;
+	assert_int_equal(rt_add(&s), -EINVAL);
+	s.npaths = NH_MAXPATHS - 8;
+	assert_int_equal(rt_add(&s), 0);
+	for (unsigned i = 0; i < NH_MAXPATHS - 8; i++) {
+		const struct nexthop *nh = nexthop_get(fib_lookup4(addr("192.0.2.1").in4.s_addr));
+		bool found = false;
+
+		for (uint32_t hash = 0; hash < 1024 && !found; hash++)
+			found = nexthop_get(nexthop_select(nh, hash))->nh_addr.in4.s_addr == p[i].gw.in4.s_addr;
+		assert_true(found); /* however small its weight */
+	}
+}
+
+static void
+test_detach(void **state)
+{
+	struct rt_path p[2] = {0};
+	struct rt_spec s;
+	struct ifaddr *a = ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+
+	ifaddr_add(&eth2, "10.1.0.9/24", NULL);
+	assert_int_equal(add("172.16.0.0/12", "10.0.0.1", NULL), 0);   /* found through eth1 */
+	assert_int_equal(add("192.168.0.0/16", "10.0.0.1", &eth1), 0); /* names eth1 */
+	assert_int_equal(add("198.18.0.0/15", NULL, &eth1), 0);
+	s = spec("100.64.0.0/10", p, "10.0.0.1", &eth1);
+	p[1] = (struct rt_path){true, addr("10.1.0.1"), 0, 1};
+	s.npaths = 2;
+	assert_int_equal(rt_add(&s), 0);
+	set_up(&eth1, false);
+	ifaddr_delete(a);
+	rt_ifnet_detach(&eth1);
+	eth1.if_dead = true;
+	ifnet_table[eth1.if_index] = NULL;
+	TAILQ_REMOVE(&ifnet_list, &eth1, if_list);
+	for (unsigned i = 0; i < nneighbours; i++)
+		if (neighbours[i].ifp == &eth1) {
+			nexthop_release(neighbours[i].nh);
+			neighbours[i].nh = 0;
+			neighbours[i].ifp = NULL;
+		}
+	double_poll();
+	double_poll();
+	double_poll();
+	for (unsigned i = NH_FIRST_DYNAMIC; i < 100; i++) /* nothing leads to the interface's memory any more */
+		if (nexthop_get(i) != NULL)
+			assert_ptr_not_equal(nexthop_get(i)->nh_ifp, &eth1);
+	assert_string_equal(says("100.64.0.1"), "via 10.1.0.1 eth2");
+	assert_string_equal(says("172.16.0.1"), "none");
+	assert_int_equal(delete ("198.18.0.0/15"), -ESRCH);
+	assert_int_equal(delete ("192.168.0.0/16"), -ESRCH);
+
+	/* Another interface with the same index is another interface. */
+	make_ifnet(&eth1, "eth9", 2, IFT_SMP_ETHER, ETHER_FLAGS, 1500);
+	rt_ifnet_up(&eth1);
+	assert_string_equal(says("100.64.0.1"), "via 10.1.0.1 eth2");
+	ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+	assert_string_equal(says("172.16.0.1"), "via 10.0.0.1 eth9");
+}
+
+static void
+test_neighbours(void **state)
+{
+	union in_any a = addr("10.0.0.5"), b = addr("2001:db8::5");
+	uint32_t n1, n2, m;
+	struct ifaddr *ifa = ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+
+	ifaddr_add(&eth1, "2001:db8::9/64", NULL);
+	n1 = neigh_get_nexthop(&eth1, AF_INET, &a);
+	n2 = neigh_get_nexthop(&eth2, AF_INET, &a);
+	m = neigh_get_nexthop(&eth1, AF_INET6, &b);
+	assert_int_equal(fib_insert(AF_INET, &a, 32, n2), 0);
+	assert_string_equal(says("10.0.0.5"), "glean eth1"); /* its interface is not where the network is */
+	assert_int_equal(fib_insert(AF_INET, &a, 32, n1), 0);
+	assert_int_equal(fib_insert(AF_INET, &a, 32, n1), -EEXIST);
+	assert_int_equal(fib_insert(AF_INET6, &b, 128, m), 0);
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.5 eth1");
+	assert_string_equal(says("2001:db8::5"), "via 2001:db8::5 eth1");
+	assert_null(strstr(table(AF_INET), "10.0.0.5"));
+
+	/* A route of the same prefix, or a longer one than the network's, is preferred; then the neighbour returns. */
+	assert_int_equal(add("10.0.0.5", "10.0.0.1", NULL), 0);
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.1 eth1");
+	assert_int_equal(delete ("10.0.0.5"), 0);
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.5 eth1");
+	assert_int_equal(add("10.0.0.0/28", "10.0.0.130", NULL), 0);
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.130 eth1");
+	assert_int_equal(delete ("10.0.0.0/28"), 0);
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.5 eth1");
+
+	/* The network goes to the other interface, and with it the neighbour that is used. */
+	ifaddr_delete(ifa);
+	assert_string_equal(says("10.0.0.5"), "none");
+	ifa = ifaddr_add(&eth2, "10.0.0.9/24", NULL);
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.5 eth2");
+	set_up(&eth2, false);
+	assert_string_equal(says("10.0.0.5"), "none");
+	set_up(&eth2, true);
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.5 eth2");
+	assert_int_equal(fib_remove(AF_INET, &a, 32, n2), 0);
+	assert_string_equal(says("10.0.0.5"), "glean eth2");
+	assert_int_equal(fib_remove(AF_INET, &a, 32, n2), -ENOENT);
+	assert_int_equal(fib_remove(AF_INET, &a, 32, n1), 0);
+	assert_int_equal(fib_remove(AF_INET6, &b, 128, m), 0);
+	assert_string_equal(says("2001:db8::5"), "glean eth1");
+	nexthop_release(n1);
+	nexthop_release(n2);
+	nexthop_release(m);
+}
+
+static void
+test_lookup(void **state)
+{
+	struct rt_result r;
+	union in_any a;
+
+	ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+	ifaddr_add(&eth1, "fe80::9/64", NULL);
+	assert_int_equal(add("0.0.0.0/0", "10.0.0.1", NULL), 0);
+	a = addr("8.8.8.8");
+	assert_int_equal(rt_lookup(AF_INET, &a, 0, &r), 0);
+	assert_ptr_equal(r.ifp, &eth1);
+	assert_true(r.has_gw && r.gateway.in4.s_addr == addr("10.0.0.1").in4.s_addr);
+	assert_int_equal(r.flags, RTF_UP | RTF_GATEWAY | RTF_STATIC);
+	assert_int_equal(r.mtu, 1500);
+	assert_int_equal(r.plen, 0);
+	a = addr("10.0.0.9");
+	assert_int_equal(rt_lookup(AF_INET, &a, 0, &r), 0);
+	assert_int_equal(r.flags, RTF_UP | RTF_HOST | RTF_LOCAL);
+	a = addr("fe80::77");
+	assert_int_equal(rt_lookup(AF_INET6, &a, 0, &r), -ENETUNREACH);
+	assert_int_equal(rt_lookup(AF_INET6, &a, 2, &r), 0);
+	assert_ptr_equal(r.ifp, &eth1);
+	assert_int_equal(rt_lookup(AF_INET6, &a, 3, &r), -EHOSTUNREACH);
+	a = addr("ff02::1");
+	assert_int_equal(rt_lookup(AF_INET6, &a, 2, &r), 0);
+	assert_ptr_equal(r.ifp, &eth1);
+	a = addr("2001:db8::1");
+	assert_int_equal(rt_lookup(AF_INET6, &a, 0, &r), -EHOSTUNREACH);
+}
+
+/* Random routes against longest match over a list. */
+static void
+test_random(void **state)
+{
+	enum { N = 400 };
+	static struct {
+		char prefix[32];
+		uint32_t dst, mask;
+		unsigned gw;
+		bool there;
+	} routes[N];
+
+	ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+	for (unsigned i = 0; i < N; i++) {
+		unsigned plen = double_random() % 25 + 8;
+
+		routes[i].mask = ~0u << (32 - plen);
+		routes[i].dst = (0x14000000u | (double_random() & 0x03030303)) & routes[i].mask;
+		for (unsigned k = 0; k < i; k++)
+			if (routes[k].dst == routes[i].dst && routes[k].mask == routes[i].mask) {
+				i--;
+				goto next;
+			}
+		routes[i].gw = 11 + double_random() % 20;
+		snprintf(routes[i].prefix, sizeof(routes[i].prefix), "%u.%u.%u.%u/%u", routes[i].dst >> 24,
+		    routes[i].dst >> 16 & 255, routes[i].dst >> 8 & 255, routes[i].dst & 255, plen);
+	next:;
+	}
+	for (unsigned op = 0; op < 20000; op++) {
+		unsigned i = double_random() % N, best = N;
+		uint32_t dst = 0x14000000u | (double_random() & 0x03030303);
+		char gw[32], text[64];
+		struct in_addr in = {htonl(dst)};
+
+		if (routes[i].there) {
+			assert_int_equal(delete (routes[i].prefix), 0);
+		} else {
+			snprintf(gw, sizeof(gw), "10.0.0.%u", routes[i].gw);
+			assert_int_equal(add(routes[i].prefix, gw, NULL), 0);
+		}
+		routes[i].there = !routes[i].there;
+		if (op % 500 == 499) {
+			set_up(&eth1, false);
+			assert_string_equal(says("20.0.0.1"), "none");
+			set_up(&eth1, true);
+		}
+		for (unsigned k = 0; k < N; k++)
+			if (routes[k].there && (dst & routes[k].mask) == routes[k].dst &&
+			    (best == N || routes[k].mask > routes[best].mask))
+				best = k;
+		snprintf(gw, sizeof(gw), best == N ? "none" : "via 10.0.0.%u eth1", best == N ? 0 : routes[best].gw);
+		assert_string_equal(says(inet_ntop(AF_INET, &in, text, sizeof(text))), gw);
+		if (op % 16 == 0) {
+			double_poll();
+			messages[0] = '\0';
+		}
+	}
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(test_netbsd),
+	    TEST(test_addresses),
+	    TEST(test_gateways),
+	    TEST(test_multipath),
+	    TEST(test_detach),
+	    TEST(test_neighbours),
+	    TEST(test_lookup),
+	    TEST(test_random),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
