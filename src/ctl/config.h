@@ -20,8 +20,6 @@
 int config_load_file(const char *path);
 /* => control, from ctl_stop: ends what is being applied and what waits for devices */
 void config_stop(void);
-/* => fuzzing: one whole text through the parser and the check */
-int config_fuzz_one(const unsigned char *data, size_t size);
 
 /* Inside src/ctl/config_*.c */
 

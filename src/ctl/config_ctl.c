@@ -186,17 +186,6 @@ config_load_file(const char *path)
 	return done ? 0 : -EINTR;
 }
 
-int
-config_fuzz_one(const unsigned char *data, size_t size)
-{
-	struct config conf;
-
-	config_parse(&conf, (const char *)data, size, "/nonexistent");
-	config_check(&conf, true);
-	config_free(&conf);
-	return 0;
-}
-
 const struct ctl_method config_methods[] = {
     {"config.save", m_save, NULL, "command lines that recreate the running router"},
     {"config.check", m_check, (const struct ctl_param[]){{"text", "string"}, {"dir", "string?"}, {NULL, NULL}},

@@ -91,8 +91,10 @@ struct ctl_entry {
 	uint8_t types[CTL_MAXPARAMS]; /* T_* */
 };
 enum { T_STRING = 1, T_INT = 2, T_REAL = 4, T_BOOL = 8, T_ARRAY = 16, T_OBJECT = 32, T_NULL = 64 };
-/* => control, at start and again in tests; builds the look-up table of the modules' methods */
+/* => control; builds the look-up table of the modules' methods, unless there is one; 0 or -errno (reason logged) */
 int ctl_methods_init(void);
+/* => the same of other tables, in place of what there is (tests) */
+int ctl_methods_load(const struct ctl_method *const *tables);
 const struct ctl_entry *ctl_method_find(const char *name);
 /* => 0, or -EINVAL with the parameter and the reason in err */
 int ctl_params_check(const struct ctl_entry *, json_t *params, char *err, size_t errlen);

@@ -101,13 +101,12 @@ method_insert(const struct ctl_method *m)
 }
 
 int
-ctl_methods_init(void)
+ctl_methods_load(const struct ctl_method *const *tables)
 {
 	int rc = 0;
 
-	if (ctl_table_ready)
-		return 0;
-	for (const struct ctl_method *const *t = ctl_method_tables; *t != NULL; t++) {
+	memset(ctl_table, 0, sizeof(ctl_table));
+	for (const struct ctl_method *const *t = tables; *t != NULL; t++) {
 		for (const struct ctl_method *m = *t; m->name != NULL; m++) {
 			int error = method_insert(m);
 
@@ -120,6 +119,12 @@ ctl_methods_init(void)
 	}
 	ctl_table_ready = true;
 	return rc;
+}
+
+int
+ctl_methods_init(void)
+{
+	return ctl_table_ready ? 0 : ctl_methods_load(ctl_method_tables);
 }
 
 const struct ctl_entry *
