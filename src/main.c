@@ -191,11 +191,13 @@ main(int argc, char **argv)
 	if (ctl_start(base, url, group) != 0)
 		return 1;
 	r = start(&conf);
-	if (r == 0 && conffile != NULL)
-		r = 0;
 	sigint = evsignal_new(base, SIGINT, on_signal, NULL);
 	sigterm = evsignal_new(base, SIGTERM, on_signal, NULL);
-	if (r == 0 && evsignal_add(sigint, NULL) == 0 && evsignal_add(sigterm, NULL) == 0)
+	if (r == 0 && (evsignal_add(sigint, NULL) != 0 || evsignal_add(sigterm, NULL) != 0))
+		r = -ENOMEM;
+	if (r == 0 && conffile != NULL)
+		r = config_load_file(conffile);
+	if (r == 0)
 		event_base_dispatch(base);
 	ctl_stop();
 	event_free(sigint);

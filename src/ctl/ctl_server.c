@@ -46,6 +46,7 @@ static unsigned nclients, maxclients;					 /* [c] */
 static size_t in_total, out_total;					 /* [c] octets in all clients' buffers */
 static int listen_fd = -1;						 /* [c] */
 static struct event *listen_ev, *pause_ev, *run_ev, *tick_ev;		 /* [c] */
+static uint64_t started_ms;						 /* [c] */
 static bool holding;							 /* [c] no clients for now */
 static char *server_url;						 /* [c] */
 
@@ -56,6 +57,12 @@ now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t
+ctl_server_uptime_ms(void)
+{
+	return now_us() / 1000 - started_ms;
 }
 
 unsigned
@@ -473,6 +480,7 @@ ctl_start(struct event_base *base, const char *url, const char *group)
 	int rc;
 
 	ctl_base = base;
+	started_ms = now_us() / 1000;
 	if (url == NULL)
 		url = smpnet_default_url();
 	rc = smpnet_url_path(url, &path);

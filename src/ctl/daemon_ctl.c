@@ -38,7 +38,7 @@ m_info(struct ctl_req *req, json_t *params, json_t **result)
 	ASSERT_CONTROL();
 	*result = json_pack("{s:s,s:i,s:i,s:s,s:I,s:b,s:b,s:i}", "version", SMPNET_VERSION, "pid", (int)getpid(),
 	    "workers", (int)mp_nworkers, "url", ctl_server_url != NULL ? ctl_server_url : "", "uptime_ms",
-	    (json_int_t)mp_now_ms(), "hugepages", mp_pool_huge(mp_control()), "debug", debug, "clients",
+	    (json_int_t)ctl_server_uptime_ms(), "hugepages", mp_pool_huge(mp_control()), "debug", debug, "clients",
 	    (int)ctl_server_clients());
 	return 0;
 }
