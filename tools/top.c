@@ -20,13 +20,22 @@ struct sample {
 };
 
 static struct termios saved;
-static bool raw;
+static bool raw, screen;
 static volatile sig_atomic_t interrupted;
 
 static void
 on_interrupt(int sig)
 {
 	interrupted = sig;
+}
+
+static void
+screen_leave(void)
+{
+	if (screen)
+		printf("\033[?25h\033[?1049l");
+	fflush(stdout);
+	screen = false;
 }
 
 static void
@@ -54,15 +63,28 @@ terminal_prepare(void)
 	atexit(terminal_restore);
 }
 
+/* A call whose failure is told on the ordinary screen. */
+static json_t *
+ask(const char *method)
+{
+	json_t *result;
+
+	if (smpnet_call(tool_server(), method, NULL, &result) != 0) {
+		screen_leave();
+		tool_fail(1, "%s", smpnet_error(tool_server()));
+	}
+	return result;
+}
+
 static void
 sample_take(struct sample *s)
 {
 	struct timespec ts;
 
-	s->interfaces = tool_call("if.list", NULL);
-	s->workers = tool_call("stats.workers", NULL);
-	s->drops = tool_call("stats.drops", NULL);
-	s->info = tool_call("daemon.info", NULL);
+	s->interfaces = ask("if.list");
+	s->workers = ask("stats.workers");
+	s->drops = ask("stats.drops");
+	s->info = ask("daemon.info");
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	s->when = ts.tv_sec + ts.tv_nsec / 1e9;
 }
@@ -153,16 +175,20 @@ draw(const struct sample *now, const struct sample *was, int rows, bool live)
 	json_array_foreach (now->interfaces, i, o) {
 		const json_t *w = was != NULL ? json_object_get(match(was->interfaces, "name", o), "stats") : NULL;
 		const json_t *s = json_object_get(o, "stats");
-		bool running = jint(o, "flags") & 1;
+		const char *link = jstr(o, "linkstate");
+
+		if ((jint(o, "flags") & 1) == 0)
+			link = "off";
+		else if (strcmp(link, "unknown") == 0)
+			link = "-";
 
 		if (rows <= keep && live && rows < 24 && shown + 1 < json_array_size(now->interfaces)) {
 			line(&rows, "... %zu more", json_array_size(now->interfaces) - shown);
 			break;
 		}
-		line(&rows, "%-12.12s %-6.6s %9s %9s %9s %9s %9s %9.9s", jstr(o, "name"),
-		    running ? jstr(o, "linkstate") : "off", scaled(rate(s, w, "ipackets", seconds), a),
-		    scaled(rate(s, w, "ibytes", seconds) * 8, b), scaled(rate(s, w, "opackets", seconds), c),
-		    scaled(rate(s, w, "obytes", seconds) * 8, d),
+		line(&rows, "%-12.12s %-6.6s %9s %9s %9s %9s %9s %9.9s", jstr(o, "name"), link,
+		    scaled(rate(s, w, "ipackets", seconds), a), scaled(rate(s, w, "ibytes", seconds) * 8, b),
+		    scaled(rate(s, w, "opackets", seconds), c), scaled(rate(s, w, "obytes", seconds) * 8, d),
 		    scaled(rate(s, w, "ierrors", seconds) + rate(s, w, "oerrors", seconds), e),
 		    scaled(rate(s, w, "idrops", seconds) + rate(s, w, "odrops", seconds), (char[16]){0}));
 		shown++;
@@ -269,6 +295,7 @@ top_main(int argc, char **argv)
 	}
 	terminal_prepare();
 	printf("\033[?1049h\033[?25l");
+	screen = true;
 	while (!quit) {
 		if (!first)
 			sample_take(&now);
@@ -284,7 +311,6 @@ top_main(int argc, char **argv)
 		first = false;
 	}
 	sample_free(&was);
-	printf("\033[?25h\033[?1049l");
-	fflush(stdout);
+	screen_leave();
 	return 0;
 }

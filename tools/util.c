@@ -179,6 +179,18 @@ tool_parse(int argc, char **argv, struct cmd *cmd)
 	}
 }
 
+/* NetBSD's words, and in brackets the daemon's if they say more. */
+static void
+complain(const char *what, int err, const char *message)
+{
+	const char *text = tool_strerror(err);
+
+	if (err == ENXIO || err == EEXIST || strstr(message, text) != NULL || strstr(message, strerror(err)) != NULL)
+		tool_warn("%s: %s", what, text);
+	else
+		tool_warn("%s: %s (%s)", what, text, message);
+}
+
 int
 tool_configure(int argc, char **argv)
 {
@@ -199,7 +211,7 @@ tool_configure(int argc, char **argv)
 		}
 		status = 1;
 		if (c->what != NULL && error != -EPROTO)
-			tool_warn("%s: %s", c->what, tool_strerror(-error));
+			complain(c->what, -error, smpnet_error(tool_server()));
 		else
 			tool_warn("%s", smpnet_error(tool_server()));
 	}
