@@ -139,7 +139,8 @@ dad_conflict(struct ifaddr *ifa, const uint8_t *lladdr)
 		return false;
 	neigh_addr_string(ifa->ifa_family, &ifa->ifa_addr, ifa->ifa_ifp, addr, sizeof(addr));
 	neigh_lladdr_string(lladdr, mac);
-	mp_log(MP_LOG_ERR, "%s: DAD detected duplicate address %s: %s has it", ifa->ifa_ifp->if_xname, addr, mac);
+	mp_log(
+	    MP_LOG_INFO, "%s: %s is in use by %s", ifa->ifa_ifp->if_xname, addr, mac); /* the verdict is logged below */
 	COUNT(mp_control(), ND_DAD_DUP);
 	dad_free(dad);
 	if_addr_dad_done(ifa, true);

@@ -4,22 +4,18 @@
  * Synchronization: control only; packets come through the PUNT_ND ring.
  * Lifetime: nd_input takes its packet; a message is looked at in place, contiguous.
  */
-#include <netinet/icmp6.h>
-#include <netinet/ip6.h>
 #include <string.h>
 
+#include "ether/nd_hdr.h"
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "pkt/pkt.h"
 #include "route/route.h"
 
-#define ND_MLD_FIRST 130
-#define ND_MLD_LAST  132
-#define ND_MLDV2     143
-
 struct nd_msg {
 	struct ifnet *ifp;
-	const struct ip6_hdr *ip6;
+	union in_any src, dst, target; /* copies: the packet is not aligned */
+	uint8_t hlim;
 	const uint8_t *data; /* the ICMPv6 message */
 	unsigned len;
 	const uint8_t *source_lladdr, *target_lladdr; /* options, or NULL */
@@ -40,10 +36,10 @@ nd_options(struct nd_msg *msg, unsigned off)
 		len = opt[1] * 8u;
 		if (len == 0 || len > msg->len - off)
 			return false;
-		if (opt[0] == ND_OPT_SOURCE_LINKADDR || opt[0] == ND_OPT_TARGET_LINKADDR) {
+		if (opt[0] == ND_OPT_SOURCE || opt[0] == ND_OPT_TARGET) {
 			if (len != 8 || ether_is_group(opt + 2) || ether_addr_word(opt + 2) == 0)
 				return false;
-			if (opt[0] == ND_OPT_SOURCE_LINKADDR)
+			if (opt[0] == ND_OPT_SOURCE)
 				msg->source_lladdr = opt + 2;
 			else
 				msg->target_lladdr = opt + 2;
@@ -55,27 +51,23 @@ nd_options(struct nd_msg *msg, unsigned off)
 
 /* May the address be a neighbour's here? */
 static bool
-nd_onlink(struct ifnet *ifp, const struct in6_addr *addr)
+nd_onlink(struct ifnet *ifp, const union in_any *addr)
 {
-	union in_any a;
 	struct rt_result rt;
 
-	if (IN6_IS_ADDR_LINKLOCAL(addr))
+	if (IN6_IS_ADDR_LINKLOCAL(&addr->in6))
 		return true;
-	a.in6 = *addr;
-	return rt_lookup(AF_INET6, &a, 0, &rt) == 0 && rt.ifp == ifp && !rt.has_gw;
+	return rt_lookup(AF_INET6, addr, 0, &rt) == 0 && rt.ifp == ifp && !rt.has_gw;
 }
 
 static void
 nd_log(const struct nd_msg *msg, const char *what)
 {
-	union in_any src;
 	char addr[NEIGH_ADDRSTR];
 
 	if (!nd6_debug)
 		return;
-	src.in6 = msg->ip6->ip6_src;
-	neigh_addr_string(AF_INET6, &src, msg->ifp, addr, sizeof(addr));
+	neigh_addr_string(AF_INET6, &msg->src, msg->ifp, addr, sizeof(addr));
 	mp_log(MP_LOG_INFO, "nd6: %s from %s on %s", what, addr, msg->ifp->if_xname);
 }
 
@@ -100,18 +92,14 @@ nd_static(const struct neigh *n, const uint8_t *lladdr)
 static void
 nd_learn_source(struct nd_msg *msg)
 {
-	union in_any src;
 	struct neigh *n;
 
-	if (msg->source_lladdr == NULL || IN6_IS_ADDR_UNSPECIFIED(&msg->ip6->ip6_src) ||
-	    !nd_onlink(msg->ifp, &msg->ip6->ip6_src))
+	if (msg->source_lladdr == NULL || IN6_IS_ADDR_UNSPECIFIED(&msg->src.in6) || !nd_onlink(msg->ifp, &msg->src) ||
+	    if_addr_find(msg->ifp, AF_INET6, &msg->src, false) != NULL)
 		return;
-	src.in6 = msg->ip6->ip6_src;
-	if (if_addr_find(msg->ifp, AF_INET6, &src, false) != NULL)
-		return;
-	n = neigh_find(msg->ifp, AF_INET6, &src, false);
+	n = neigh_find(msg->ifp, AF_INET6, &msg->src, false);
 	if (n == NULL)
-		n = neigh_create(msg->ifp, AF_INET6, &src, false);
+		n = neigh_create(msg->ifp, AF_INET6, &msg->src, false);
 	if (n == NULL || nd_static(n, msg->source_lladdr))
 		return;
 	if (!neigh_usable(n) || memcmp(n->n_lladdr, msg->source_lladdr, ETHER_ADDRLEN) != 0)
@@ -120,24 +108,30 @@ nd_learn_source(struct nd_msg *msg)
 		n->n_confirmed = neigh_clock();
 }
 
+/* The target of a neighbour message: an address that a host can have. */
+static bool
+nd_target(struct nd_msg *msg)
+{
+	if (msg->len < sizeof(struct nd_neighbor))
+		return false;
+	memcpy(&msg->target.in6, msg->data + offsetof(struct nd_neighbor, target), sizeof(struct in6_addr));
+	return !IN6_IS_ADDR_MULTICAST(&msg->target.in6) && !IN6_IS_ADDR_UNSPECIFIED(&msg->target.in6);
+}
+
 /* => NULL: consumed; else why the message is bad */
 static const char *
 nd_solicitation(struct nd_msg *msg)
 {
 	static const struct in6_addr allnodes = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}};
-	const struct nd_neighbor_solicit *ns = (const struct nd_neighbor_solicit *)msg->data;
-	const struct in6_addr *src = &msg->ip6->ip6_src, *dst = &msg->ip6->ip6_dst;
+	const struct in6_addr *src = &msg->src.in6, *dst = &msg->dst.in6;
+	const union in_any *target = &msg->target;
 	bool unspecified = IN6_IS_ADDR_UNSPECIFIED(src);
 	struct ifaddr *ifa;
-	union in_any target, from;
 	uint8_t flags;
 
-	if (msg->len < sizeof(*ns))
-		return "short solicitation";
-	target.in6 = ns->nd_ns_target;
-	if (IN6_IS_ADDR_MULTICAST(&target.in6) || IN6_IS_ADDR_UNSPECIFIED(&target.in6))
-		return "solicitation for a group";
-	if (!nd_options(msg, sizeof(*ns)))
+	if (!nd_target(msg))
+		return "solicitation without a target";
+	if (!nd_options(msg, sizeof(struct nd_neighbor)))
 		return "solicitation with bad options";
 	if (unspecified) {
 		static const uint8_t solicited[13] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff};
@@ -148,7 +142,7 @@ nd_solicitation(struct nd_msg *msg)
 			return "solicitation from :: with a source";
 	}
 	COUNT(mp_control(), ND_RCVD_NS);
-	ifa = if_addr_find(msg->ifp, AF_INET6, &target, false);
+	ifa = if_addr_find(msg->ifp, AF_INET6, target, false);
 	if (ifa == NULL || (ifa->ifa_flags & (IFA_DUPLICATED | IFA_DETACHED)) != 0)
 		return NULL;
 	if (ifa->ifa_flags & IFA_TENTATIVE) {
@@ -162,45 +156,40 @@ nd_solicitation(struct nd_msg *msg)
 	flags = (uint8_t)((nd_forwarding() ? ND_NA_ROUTER : 0) |
 			  ((ifa->ifa_flags & IFA_ANYCAST) != 0 ? 0 : ND_NA_OVERRIDE));
 	if (unspecified) {
-		nd_send_na(msg->ifp, &target.in6, &allnodes, NULL, &target.in6, flags);
+		nd_send_na(msg->ifp, &target->in6, &allnodes, NULL, &target->in6, flags);
 		return NULL;
 	}
-	from.in6 = *src;
-	if (if_addr_find(msg->ifp, AF_INET6, &from, false) != NULL || !nd_onlink(msg->ifp, src))
+	if (if_addr_find(msg->ifp, AF_INET6, &msg->src, false) != NULL || !nd_onlink(msg->ifp, &msg->src))
 		return "solicitation from a stranger";
 	nd_learn_source(msg);
 	/* The answer goes back to who asked, without counting as use of the entry. */
-	nd_send_na(msg->ifp, &target.in6, src, msg->source_lladdr, &target.in6, flags | ND_NA_SOLICITED);
+	nd_send_na(msg->ifp, &target->in6, src, msg->source_lladdr, &target->in6, flags | ND_NA_SOLICITED);
 	return NULL;
 }
 
 static const char *
 nd_advertisement(struct nd_msg *msg)
 {
-	const struct nd_neighbor_advert *na = (const struct nd_neighbor_advert *)msg->data;
+	const union in_any *target = &msg->target;
 	const uint8_t *lladdr;
 	bool solicited, override, changed;
 	struct ifaddr *ifa;
-	union in_any target;
 	struct neigh *n;
 	uint8_t flags;
 
-	if (msg->len < sizeof(*na))
-		return "short advertisement";
-	flags = msg->data[4];
+	if (!nd_target(msg))
+		return "advertisement without a target";
+	flags = msg->data[offsetof(struct nd_neighbor, flags)];
 	solicited = (flags & ND_NA_SOLICITED) != 0;
 	override = (flags & ND_NA_OVERRIDE) != 0;
-	target.in6 = na->nd_na_target;
-	if (IN6_IS_ADDR_MULTICAST(&target.in6) || IN6_IS_ADDR_UNSPECIFIED(&target.in6))
-		return "advertisement for a group";
-	if (IN6_IS_ADDR_MULTICAST(&msg->ip6->ip6_dst) && solicited)
+	if (IN6_IS_ADDR_MULTICAST(&msg->dst.in6) && solicited)
 		return "solicited advertisement to a group";
-	if (!nd_options(msg, sizeof(*na)))
+	if (!nd_options(msg, sizeof(struct nd_neighbor)))
 		return "advertisement with bad options";
 	COUNT(mp_control(), ND_RCVD_NA);
 	lladdr = msg->target_lladdr;
 
-	ifa = if_addr_find(msg->ifp, AF_INET6, &target, false);
+	ifa = if_addr_find(msg->ifp, AF_INET6, target, false);
 	if (ifa != NULL) {
 		const uint8_t *who = lladdr != NULL ? lladdr : msg->sender;
 
@@ -211,7 +200,7 @@ nd_advertisement(struct nd_msg *msg)
 			dad_defend(ifa, who);
 		return NULL;
 	}
-	n = neigh_find(msg->ifp, AF_INET6, &target, false);
+	n = neigh_find(msg->ifp, AF_INET6, target, false);
 	if (n == NULL || n->n_state == NEIGH_NONE || n->n_state == NEIGH_FAILED)
 		return NULL; /* section 7.2.5: no entry is made of it */
 	if (n->n_state == NEIGH_INCOMPLETE) {
@@ -243,11 +232,11 @@ nd_advertisement(struct nd_msg *msg)
 static const char *
 nd_router_solicitation(struct nd_msg *msg)
 {
-	if (msg->len < sizeof(struct nd_router_solicit))
+	if (msg->len < ND_RS_LEN)
 		return "short router solicitation";
-	if (!nd_options(msg, sizeof(struct nd_router_solicit)))
+	if (!nd_options(msg, ND_RS_LEN))
 		return "router solicitation with bad options";
-	if (IN6_IS_ADDR_UNSPECIFIED(&msg->ip6->ip6_src) && msg->source_lladdr != NULL)
+	if (IN6_IS_ADDR_UNSPECIFIED(&msg->src.in6) && msg->source_lladdr != NULL)
 		return "router solicitation from :: with a source";
 	COUNT(mp_control(), ND_RCVD_RS);
 	if (nd_forwarding())
@@ -262,6 +251,7 @@ nd_input(struct rte_mbuf *m)
 	struct worker *self = mp_control();
 	const struct pktmeta *meta = pkt_meta(m);
 	struct nd_msg msg = {.ifp = ifnet_get(meta->iif)};
+	const struct ipv6_h *ip6;
 	const char *bad = NULL;
 	uint32_t len;
 
@@ -281,41 +271,44 @@ nd_input(struct rte_mbuf *m)
 		msg.looped =
 		    ether_addr_word(msg.sender) == atomic_load_explicit(&msg.ifp->if_lladdr, memory_order_relaxed);
 	}
-	if (m->data_len < sizeof(struct ip6_hdr) || meta->l4off < sizeof(struct ip6_hdr))
+	if (m->data_len < sizeof(*ip6) || meta->l4off < sizeof(*ip6))
 		goto short_packet;
-	len = ntohs(pkt_data(m, const struct ip6_hdr *)->ip6_plen) + sizeof(struct ip6_hdr);
-	if (len > m->pkt_len || len < meta->l4off + sizeof(struct icmp6_hdr) || !pkt_pullup(m, len))
+	len = ntohs(pkt_data(m, const struct ipv6_h *)->plen) + (uint32_t)sizeof(*ip6);
+	if (len > m->pkt_len || len < meta->l4off + sizeof(struct icmp_h) || !pkt_pullup(m, len))
 		goto short_packet;
-	msg.ip6 = pkt_data(m, const struct ip6_hdr *);
+	ip6 = pkt_data(m, const struct ipv6_h *);
+	memcpy(&msg.src.in6, (const uint8_t *)ip6 + offsetof(struct ipv6_h, src), sizeof(struct in6_addr));
+	memcpy(&msg.dst.in6, (const uint8_t *)ip6 + offsetof(struct ipv6_h, dst), sizeof(struct in6_addr));
+	msg.hlim = ip6->hlim;
 	msg.data = pkt_data(m, const uint8_t *) + meta->l4off;
 	msg.len = len - meta->l4off;
 
-	if (msg.data[0] == ND_MLDV2 || (msg.data[0] >= ND_MLD_FIRST && msg.data[0] <= ND_MLD_LAST)) {
+	if (msg.data[0] == ICMP6_T_MLD2REPORT || (msg.data[0] >= ICMP6_T_MLDQUERY && msg.data[0] <= ICMP6_T_MLDDONE)) {
 		COUNT(self, ND_RCVD_MLD); /* groups are not tracked yet */
 		pkt_consume(self, m);
 		return;
 	}
-	if (msg.ip6->ip6_hlim != 255)
+	if (msg.hlim != 255)
 		bad = "message with hop limit below 255";
 	else if (msg.data[1] != 0)
 		bad = "message with a code";
-	else if (IN6_IS_ADDR_MULTICAST(&msg.ip6->ip6_src))
+	else if (IN6_IS_ADDR_MULTICAST(&msg.src.in6))
 		bad = "message from a group";
 	else {
 		switch (msg.data[0]) {
-		case ND_NEIGHBOR_SOLICIT:
+		case ICMP6_T_NS:
 			bad = nd_solicitation(&msg);
 			break;
-		case ND_NEIGHBOR_ADVERT:
+		case ICMP6_T_NA:
 			bad = nd_advertisement(&msg);
 			break;
-		case ND_ROUTER_SOLICIT:
+		case ICMP6_T_RS:
 			bad = nd_router_solicitation(&msg);
 			break;
-		case ND_ROUTER_ADVERT: /* not acted upon yet: accept_rtadv is 0 */
+		case ICMP6_T_RA: /* not acted upon yet: accept_rtadv is 0 */
 			COUNT(self, ND_RCVD_RA);
 			break;
-		case ND_REDIRECT:
+		case ICMP6_T_REDIRECT:
 			COUNT(self, ND_RCVD_REDIRECT);
 			break;
 		default:

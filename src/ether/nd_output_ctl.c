@@ -4,22 +4,14 @@
  * Synchronization: control only.
  * Lifetime: messages are ours until if_ctl_transmit() or neigh_ctl_output() takes them.
  */
-#include <netinet/icmp6.h>
-#include <netinet/ip6.h>
 #include <string.h>
 
+#include "ether/nd_hdr.h"
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "pkt/pkt.h"
 
-struct nd_lladdr_option {
-	uint8_t type;		     /* 0: 1 source, 2 target */
-	uint8_t len;		     /* 1: in units of eight octets */
-	uint8_t addr[ETHER_ADDRLEN]; /* 2 */
-} __attribute__((packed));
-_Static_assert(sizeof(struct nd_lladdr_option) == 8, "link-layer address option");
-
-#define ND_MSGLEN (sizeof(struct nd_neighbor_solicit) + sizeof(struct nd_lladdr_option))
+#define ND_MSGLEN (sizeof(struct nd_neighbor) + sizeof(struct nd_lladdr_opt))
 
 static const struct in6_addr nd_allnodes = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}};
 
@@ -36,46 +28,46 @@ nd_message(const struct in6_addr *src, const struct in6_addr *dst, unsigned len)
 {
 	struct worker *self = mp_control();
 	struct rte_mbuf *m = pkt_originate(self);
-	struct ip6_hdr *ip6;
+	struct ipv6_h *ip6;
 
 	if (m == NULL)
 		return NULL;
-	ip6 = (struct ip6_hdr *)(void *)rte_pktmbuf_append(m, (uint16_t)(sizeof(*ip6) + len));
+	ip6 = (struct ipv6_h *)(void *)rte_pktmbuf_append(m, (uint16_t)(sizeof(*ip6) + len));
 	if (ip6 == NULL) {
 		pkt_drop(self, m, DROP_NOBUF);
 		return NULL;
 	}
 	memset(ip6, 0, sizeof(*ip6) + len);
-	ip6->ip6_vfc = 0x60;
-	ip6->ip6_plen = htons((uint16_t)len);
-	ip6->ip6_nxt = IPPROTO_ICMPV6;
-	ip6->ip6_hlim = 255;
-	ip6->ip6_src = *src;
-	ip6->ip6_dst = *dst;
+	ip6->flow = htonl(0x60000000);
+	ip6->plen = htons((uint16_t)len);
+	ip6->nxt = IPPROTO_ICMPV6;
+	ip6->hlim = 255;
+	memcpy(&ip6->src, src, sizeof(*src));
+	memcpy(&ip6->dst, dst, sizeof(*dst));
 	return m;
 }
 
 static void
 nd_checksum(struct rte_mbuf *m)
 {
-	struct ip6_hdr *ip6 = pkt_data(m, struct ip6_hdr *);
-	struct icmp6_hdr *icmp6 = (struct icmp6_hdr *)(ip6 + 1);
+	struct ipv6_h *ip6 = pkt_data(m, struct ipv6_h *);
+	struct icmp_h *icmp6 = (struct icmp_h *)(ip6 + 1);
 	struct {
 		uint32_t len;
 		uint8_t zero[3];
 		uint8_t proto;
-	} pseudo = {htonl(ntohs(ip6->ip6_plen)), {0, 0, 0}, IPPROTO_ICMPV6};
+	} pseudo = {htonl(ntohs(ip6->plen)), {0, 0, 0}, IPPROTO_ICMPV6};
 	uint32_t sum;
 
-	icmp6->icmp6_cksum = 0;
-	sum = cksum_add(0, &ip6->ip6_src, 2 * sizeof(struct in6_addr));
+	icmp6->sum = 0;
+	sum = cksum_add(0, &ip6->src, 2 * sizeof(struct in6_addr));
 	sum = cksum_add(sum, &pseudo, sizeof(pseudo));
-	sum = cksum_add(sum, icmp6, ntohs(ip6->ip6_plen));
-	icmp6->icmp6_cksum = cksum_fold(sum);
+	sum = cksum_add(sum, icmp6, ntohs(ip6->plen));
+	icmp6->sum = cksum_fold(sum);
 }
 
 static void
-nd_option(struct ifnet *ifp, struct nd_lladdr_option *opt, uint8_t type)
+nd_option(struct ifnet *ifp, struct nd_lladdr_opt *opt, uint8_t type)
 {
 	opt->type = type;
 	opt->len = 1;
@@ -112,8 +104,8 @@ nd_send_ns(struct ifnet *ifp, const struct in6_addr *src, const struct in6_addr 
 {
 	static const struct in6_addr unspecified;
 	struct in6_addr group = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0}}};
-	unsigned len = src != NULL ? ND_MSGLEN : sizeof(struct nd_neighbor_solicit);
-	struct nd_neighbor_solicit *ns;
+	unsigned len = src != NULL ? ND_MSGLEN : sizeof(struct nd_neighbor);
+	struct nd_neighbor *ns;
 	struct rte_mbuf *m;
 
 	ASSERT_CONTROL();
@@ -126,11 +118,11 @@ nd_send_ns(struct ifnet *ifp, const struct in6_addr *src, const struct in6_addr 
 	m = nd_message(src != NULL ? src : &unspecified, dst, len);
 	if (m == NULL)
 		return;
-	ns = rte_pktmbuf_mtod_offset(m, struct nd_neighbor_solicit *, sizeof(struct ip6_hdr));
-	ns->nd_ns_type = ND_NEIGHBOR_SOLICIT;
-	ns->nd_ns_target = *target;
+	ns = rte_pktmbuf_mtod_offset(m, struct nd_neighbor *, sizeof(struct ipv6_h));
+	ns->type = ICMP6_T_NS;
+	memcpy(&ns->target, target, sizeof(*target));
 	if (src != NULL)
-		nd_option(ifp, (struct nd_lladdr_option *)(ns + 1), ND_OPT_SOURCE_LINKADDR);
+		nd_option(ifp, (struct nd_lladdr_opt *)(ns + 1), ND_OPT_SOURCE);
 	nd_checksum(m);
 	COUNT(mp_control(), ND_SENT_NS);
 	nd_transmit(ifp, dst, dstmac, m);
@@ -140,7 +132,7 @@ void
 nd_send_na(struct ifnet *ifp, const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *dstmac,
     const struct in6_addr *target, uint8_t flags)
 {
-	struct nd_neighbor_advert *na;
+	struct nd_neighbor *na;
 	struct rte_mbuf *m;
 
 	ASSERT_CONTROL();
@@ -149,11 +141,11 @@ nd_send_na(struct ifnet *ifp, const struct in6_addr *src, const struct in6_addr 
 	m = nd_message(src, dst, ND_MSGLEN);
 	if (m == NULL)
 		return;
-	na = rte_pktmbuf_mtod_offset(m, struct nd_neighbor_advert *, sizeof(struct ip6_hdr));
-	na->nd_na_type = ND_NEIGHBOR_ADVERT;
-	*(uint8_t *)&na->nd_na_flags_reserved = flags; /* the first octet of the word on the wire */
-	na->nd_na_target = *target;
-	nd_option(ifp, (struct nd_lladdr_option *)(na + 1), ND_OPT_TARGET_LINKADDR);
+	na = rte_pktmbuf_mtod_offset(m, struct nd_neighbor *, sizeof(struct ipv6_h));
+	na->type = ICMP6_T_NA;
+	na->flags = flags;
+	memcpy(&na->target, target, sizeof(*target));
+	nd_option(ifp, (struct nd_lladdr_opt *)(na + 1), ND_OPT_TARGET);
 	nd_checksum(m);
 	COUNT(mp_control(), ND_SENT_NA);
 	nd_transmit(ifp, dst, dstmac, m);
