@@ -77,7 +77,7 @@ reass_refuse(
 {
 	struct worker *w = mp_control();
 
-	w->counters[counter] += (q != NULL ? q->nfrags : 0) + 1;
+	mp_add(&w->counters[counter], (q != NULL ? q->nfrags : 0) + 1);
 	if (q != NULL)
 		reass_free(t, q, reason, NULL);
 	pkt_drop(w, m, reason);
@@ -110,7 +110,7 @@ reass_expire(struct reass_table *t, uint64_t now_ms)
 	while ((q = TAILQ_FIRST(&t->age)) != NULL && now_ms >= q->since_ms + t->timeout_ms) {
 		struct rte_mbuf *first = q->frags->off == 0 ? q->frags->m : NULL;
 
-		w->counters[t->c_timeout] += q->nfrags;
+		mp_add(&w->counters[t->c_timeout], q->nfrags);
 		reass_free(t, q, t->d_timeout, first);
 		if (first != NULL)
 			t->expired(first);
@@ -129,7 +129,7 @@ reass_join(struct reass_table *t, struct reass_queue *q, uint32_t *hlen)
 
 	*hlen = q->frags->hlen;
 	COUNT_ADD(w, PKT_CONSUMED, q->nfrags - 1);
-	w->counters[t->c_reassembled]++;
+	mp_add(&w->counters[t->c_reassembled], 1);
 	for (f = q->frags; f != NULL; f = next) {
 		next = f->next;
 		if (f->m != m) {
@@ -148,24 +148,32 @@ reass_join(struct reass_table *t, struct reass_queue *q, uint32_t *hlen)
 	return m;
 }
 
+/* => the oldest datagrams go until there are at most max */
+static void
+reass_displace(struct reass_table *t, unsigned max)
+{
+	while (t->npackets > max) {
+		struct reass_queue *q = TAILQ_FIRST(&t->age);
+
+		mp_add(&mp_control()->counters[t->c_overflow], q->nfrags);
+		reass_free(t, q, t->d_limit, NULL);
+	}
+}
+
 static struct reass_queue *
 reass_find(struct reass_table *t, const struct reass_key *key)
 {
+	unsigned max = (unsigned)atomic_load_explicit(t->maxpackets, memory_order_relaxed);
 	struct reass_list *list = reass_bucket(t, key);
 	struct reass_queue *q;
 
+	reass_displace(t, max); /* the limit may be lower than it was */
 	TAILQ_FOREACH (q, list, bucket)
 		if (memcmp(&q->key, key, sizeof(*key)) == 0)
 			return q;
-	if (t->npackets >= (unsigned)atomic_load_explicit(t->maxpackets, memory_order_relaxed)) {
-		q = TAILQ_FIRST(&t->age);
-		if (q == NULL)
-			return NULL; /* the limit is 0 */
-		mp_control()->counters[t->c_overflow] += q->nfrags;
-		reass_free(t, q, t->d_limit, NULL);
-		if (t->npackets >= (unsigned)atomic_load_explicit(t->maxpackets, memory_order_relaxed))
-			return NULL;
-	}
+	if (max == 0)
+		return NULL;
+	reass_displace(t, max - 1);
 	q = calloc(1, sizeof(*q));
 	if (q == NULL)
 		return NULL;
@@ -192,11 +200,8 @@ reass_input(struct reass_table *t, const struct reass_key *key, struct rte_mbuf 
 		return NULL;
 	}
 	/* Older datagrams make room; this one must fit by itself. */
-	while (t->nbuffers + m->nb_segs > REASS_MAXBUFFERS && TAILQ_FIRST(&t->age) != q) {
-		struct reass_queue *old = TAILQ_FIRST(&t->age);
-		mp_control()->counters[t->c_overflow] += old->nfrags;
-		reass_free(t, old, t->d_limit, NULL);
-	}
+	while (t->nbuffers + m->nb_segs > REASS_MAXBUFFERS && TAILQ_FIRST(&t->age) != q)
+		reass_displace(t, t->npackets - 1);
 	if (q->nfrags >= REASS_MAXFRAGS || t->nbuffers + m->nb_segs > REASS_MAXBUFFERS) {
 		reass_refuse(t, q, m, t->c_overflow, t->d_limit);
 		return NULL;

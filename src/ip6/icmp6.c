@@ -131,7 +131,7 @@ icmp6_count_in(struct worker *w, uint8_t type)
 
 	for (unsigned i = 0; i < RTE_DIM(in); i++) {
 		if (in[i].type == type) {
-			w->counters[in[i].counter]++;
+			mp_add(&w->counters[in[i].counter], 1);
 			return;
 		}
 	}

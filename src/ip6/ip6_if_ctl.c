@@ -179,7 +179,8 @@ in6_if_init(void)
 	own = in6_own_build();
 	if (own == NULL)
 		return -ENOMEM;
-	atomic_store_explicit(&in6_own, own, memory_order_release);
+	/* lo0 may have told of its addresses already. */
+	free(atomic_exchange_explicit(&in6_own, own, memory_order_acq_rel));
 	return 0;
 }
 
