@@ -182,10 +182,10 @@ echo_target_route(struct echo_target *t)
 	}
 	memset(&r, 0, sizeof(r));
 	error = rt_lookup(t->family, &t->dst, 0, &r);
-	if (error != 0)
-		return error == -ENETUNREACH ? -EHOSTUNREACH : error; /* as NetBSD says it: No route to host */
 	if (r.flags & RTF_REJECT)
 		return r.ifp != NULL && r.ifp->if_type == IFT_SMP_LOOP ? -ENETUNREACH : -EHOSTUNREACH;
+	if (error != 0)
+		return error == -ENETUNREACH ? -EHOSTUNREACH : error; /* as NetBSD says it: No route to host */
 	t->blackhole = (r.flags & RTF_BLACKHOLE) != 0;
 	t->mtu = r.mtu != 0 ? r.mtu : r.ifp != NULL ? r.ifp->if_mtu : IPV4_MAXPACKET;
 	return target_source(t, r.ifp);
