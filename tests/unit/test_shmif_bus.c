@@ -411,6 +411,95 @@ test_kill(void **state)
 	shmif_bus_close(a.bus);
 }
 
+/* Sleepers that die and whose slot is taken by the next: each is woken through its own FIFO. */
+static void
+test_wake_successors(void **state)
+{
+	struct side a = {0};
+
+	attach(&a);
+	for (int i = 0; i < 6; i++) {
+		int ready[2], status;
+		pid_t pid;
+		char c;
+
+		assert_int_equal(pipe(ready), 0);
+		fflush(NULL);
+		if ((pid = fork()) == 0) {
+			struct side s = {.child = true};
+			struct shmif_frame f;
+
+			attach(&s);
+			if (write(ready[1], "", 1) != 1 || !next_wait(s.r, &f))
+				_exit(1);
+			shmif_reader_arm(s.r); /* dies asleep */
+			kill(getpid(), SIGKILL);
+		}
+		assert_int_equal(read(ready[0], &c, 1), 1);
+		usleep(20000); /* time to fall asleep; if it has not, the test only asks for less */
+		put(a.w, 1, i);
+		shmif_writer_publish(a.w);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		if (i % 2 == 0) { /* finds that it is dead, or does not try before the next is there */
+			put(a.w, 1, i);
+			shmif_writer_publish(a.w);
+		}
+		close(ready[0]);
+		close(ready[1]);
+	}
+	shmif_bus_close(a.bus);
+}
+
+/* Records that are right but for their length or position. */
+static void
+test_damaged_record(void **state)
+{
+	static const struct {
+		unsigned word;
+		uint64_t clear, set;
+	} cases[] = {
+	    {0, 0xffffffff, 0},
+	    {0, 0xffffffff, 13},
+	    {0, 0xffffffff, SHMIF_BUS_MAXFRAME + 1},
+	    {0, 0xffffffff, 0xffff},
+	    {0, 0xffffffff, 0xffffffff},
+	    {0, 0xffffffff, 0xfffffff8},
+	    {0, ~0ull, 0},
+	    {1, ~0ull, 8},
+	    {1, ~0ull, UINT64_MAX},
+	};
+	struct side a = {0}, b = {0};
+	struct shmif_frame f;
+	unsigned char frame[100] = {2};
+	uint64_t at = 0, word;
+	int fd;
+
+	attach(&a);
+	attach(&b);
+	fd = open(path, O_RDWR);
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		off_t off = 4096 + 128 * SHMIF_BUS_SLOTS + SHMIF_BUS_RING + at + 8 * cases[i].word; /* slot 1's ring */
+
+		for (int k = 0; k < 100; k++) /* so much that a wrong length would fit */
+			assert_true(shmif_writer_put(b.w, frame, sizeof frame));
+		shmif_writer_publish(b.w);
+		assert_int_equal(pread(fd, &word, 8, off), 8);
+		word = (word & ~cases[i].clear) | cases[i].set;
+		assert_int_equal(pwrite(fd, &word, 8, off), 8);
+		assert_false(shmif_reader_next(a.r, buf, &f));
+		assert_int_equal(shmif_reader_drops(a.r), i + 1);
+		assert_true(shmif_writer_put(b.w, frame, sizeof frame)); /* the next is read */
+		shmif_writer_publish(b.w);
+		assert_true(shmif_reader_next(a.r, buf, &f));
+		assert_int_equal(f.len, sizeof frame);
+		at += 101 * (32 + 104);
+	}
+	close(fd);
+	shmif_bus_close(a.bus);
+	shmif_bus_close(b.bus);
+}
+
 static void
 test_foreign(void **state)
 {
@@ -622,6 +711,8 @@ static void
 test_create_race(void **state)
 {
 	for (int round = 0; round < 40; round++) {
+		void *page = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		_Atomic int *arrived = page;
 		pid_t pid[4];
 		struct shmif_frame f;
 
@@ -632,15 +723,17 @@ test_create_race(void **state)
 				unsigned seen = 1u << h;
 				uint32_t who, n;
 
+				for (atomic_fetch_add(arrived, 1); atomic_load(arrived) < 4;)
+					;
 				attach(&s);
-				for (int i = 0; i < 2000 && seen != 15; i++) {
+				for (int i = 0; i < 20000 && seen != 15; i++) {
 					put(s.w, h, i);
 					shmif_writer_publish(s.w);
 					while (shmif_reader_next(s.r, buf, &f)) {
 						frame_check(buf, f.len, &who, &n);
 						seen |= 1u << who;
 					}
-					usleep(5000);
+					usleep(500);
 				}
 				if (seen != 15)
 					_exit(1);
@@ -648,7 +741,6 @@ test_create_race(void **state)
 					put(s.w, h, i);
 					shmif_writer_publish(s.w);
 				}
-				usleep(10000);
 				shmif_bus_close(s.bus);
 				_exit(0);
 			}
@@ -659,6 +751,7 @@ test_create_race(void **state)
 			waitpid(pid[h], &status, 0);
 			assert_int_equal(status, 0);
 		}
+		munmap(page, sizeof(int));
 		unlink(path);
 	}
 }
@@ -718,6 +811,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_wake, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_wake_successors, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_damaged_record, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_damage_then_attach, setup, teardown),
