@@ -317,7 +317,8 @@ configure(struct cmd_ctx *ctx, const char *ifname, char *const *w)
 		if (n == 0) {
 			struct cmd_addr x;
 
-			if (family == AF_UNSPEC && !cmd_is_address(AF_UNSPEC, *w, true, &x) && !ctx->env->names)
+			/* A host's name needs "inet" or "inet6" before it: a mistyped keyword must not wait for a name server. */
+			if (family == AF_UNSPEC && !cmd_is_address(AF_UNSPEC, *w, true, &x))
 				n = cmd_fail(ctx, EINVAL, "'%s' is neither a keyword nor an address", *w);
 			else if ((n = address_word(ctx, ifname, family, *w, &a)) == 0)
 				n = 1;
