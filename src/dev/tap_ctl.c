@@ -117,7 +117,7 @@ tap_open(struct tap_softc *sc, const char *xname, char *err, size_t errlen)
 	}
 	memset(&ifr, 0, sizeof(ifr));
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", xname);
-	ifr.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL;
+	ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL);
 	if (ioctl(sc->fd, TUNSETIFF, &ifr) < 0 || ioctl(sc->fd, TUNSETOFFLOAD, 0ul) < 0) {
 		error = -errno;
 		if (error == -EPERM)
