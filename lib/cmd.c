@@ -280,7 +280,7 @@ cmd_is_address(int family, const char *word, bool prefix, struct cmd_addr *a)
 	a->plen = -1;
 	if (strlen(word) >= sizeof(buf))
 		return false;
-	strcpy(buf, word);
+	memcpy(buf, word, strlen(word) + 1);
 	if ((slash = strchr(buf, '/')) != NULL) {
 		long n = strtol(slash + 1, &end, 10);
 
@@ -293,7 +293,7 @@ cmd_is_address(int family, const char *word, bool prefix, struct cmd_addr *a)
 		*zone++ = '\0';
 		if (strlen(zone) >= sizeof(a->zone) || !cmd_is_ifname(zone))
 			return false;
-		strcpy(a->zone, zone);
+		memcpy(a->zone, zone, strlen(zone) + 1);
 	}
 	if (family != AF_INET && inet_pton(AF_INET6, buf, &a->in6) == 1) {
 		char t[INET6_ADDRSTRLEN];

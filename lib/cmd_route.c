@@ -168,7 +168,7 @@ destination(struct cmd_ctx *ctx, struct route *r, struct cmd_addr *dst, bool *ho
 		if (r->family == AF_UNSPEC && r->ngw > 0 && !r->iface && strchr(r->gw[0].word, ':') != NULL)
 			r->family = AF_INET6;
 		*dst = (struct cmd_addr){.family = r->family == AF_INET6 ? AF_INET6 : AF_INET, .plen = 0};
-		strcpy(dst->text, dst->family == AF_INET6 ? "::" : "0.0.0.0");
+		snprintf(dst->text, sizeof(dst->text), "%s", dst->family == AF_INET6 ? "::" : "0.0.0.0");
 		*hostp = false;
 		return 0;
 	}

@@ -62,7 +62,7 @@ print_entry(const json_t *n, bool numeric, bool detailed)
 			if (jint(n, "expire") > 0)
 				neigh_expire_text(jint(n, "expire"), expire, sizeof(expire));
 			else
-				strcpy(expire, "expired");
+				snprintf(expire, sizeof(expire), "expired");
 			printf(" %s", expire);
 		}
 		printf(" %c", neigh_state_letter(n));

@@ -29,7 +29,7 @@ print_entry(const json_t *n, bool numeric)
 		if (jint(n, "expire") > 0)
 			neigh_expire_text(jint(n, "expire"), expire, sizeof(expire));
 		else
-			strcpy(expire, "expired");
+			snprintf(expire, sizeof(expire), "expired");
 	}
 	printf("%-36.36s %-17.17s %6.6s %-9.9s %c %s%s\n", text, *mac != '\0' ? mac : "(incomplete)",
 	    jstr(n, "interface"), expire, neigh_state_letter(n), jbool(n, "router") ? "R" : "",
@@ -133,7 +133,7 @@ show_prefixes(bool numeric, bool json)
 		print_time("vltime", json_object_get(p, "vltime"));
 		printf(", ");
 		print_time("pltime", json_object_get(p, "pltime"));
-		strcpy(expire, "Never");
+		snprintf(expire, sizeof(expire), "Never");
 		if (json_is_number(json_object_get(p, "expire")))
 			neigh_expire_text(jint(p, "expire"), expire, sizeof(expire));
 		printf(", expire=%s, ref=%lld\n", expire, jint(p, "ref"));
@@ -159,7 +159,7 @@ show_routers(bool numeric, bool json)
 	if (json)
 		return tool_print_json(list);
 	json_array_foreach (list, i, r) {
-		strcpy(expire, "Never");
+		snprintf(expire, sizeof(expire), "Never");
 		if (json_is_number(json_object_get(r, "expire")))
 			neigh_expire_text(jint(r, "expire"), expire, sizeof(expire));
 		printf("%s if=%s, flags=%s, pref=%s, expire=%s\n", addr_name(jstr(r, "address"), numeric),

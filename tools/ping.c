@@ -116,7 +116,7 @@ print_route(const json_t *route)
 		printf("\t(same route)");
 		return;
 	}
-	strcpy(pg.last_route, text);
+	memcpy(pg.last_route, text, sizeof(text));
 	json_array_foreach (route, i, hop)
 		printf("%s\t%s", i == 0 ? "\nRR: " : "\n", ping_address(json_string_value(hop)));
 }

@@ -276,7 +276,7 @@ print_flushed(const json_t *result, bool numeric)
 		/* NetBSD shows the default route of IPv6 so. */
 		if (strcmp(prefix, "::/0") == 0 ||
 		    (strcmp(dst, "default") == 0 && strcmp(jstr(rt, "family"), "inet6") == 0))
-			strcpy(dst, "::/128");
+			snprintf(dst, sizeof(dst), "::/128");
 		printf("%-20.20s %-20.20s done\n", dst, addr_name(jstr(rt, "gateway"), numeric));
 	}
 }
