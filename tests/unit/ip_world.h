@@ -30,6 +30,8 @@ struct world_frame {
 extern struct world_frame world_frame[WORLD_FRAMES];
 extern unsigned world_nframes; /* transmitted since world_clear */
 extern struct ifnet *world_if[2];
+extern bool world_real_time; /* else a millisecond passes with each packet */
+extern int world_family;     /* AF_INET, AF_INET6: of the packets to come */
 
 int world_start(void **state);
 int world_end(void **state);
