@@ -277,13 +277,11 @@ arp_input(struct rte_mbuf *m)
 	memset(&addr, 0, sizeof(addr));
 	if (ar.ar_spa.s_addr != INADDR_ANY) {
 		addr.in4 = ar.ar_spa;
-		claimed = if_addr_find(ifp, AF_INET, &addr, false);
-		if (claimed != NULL && (claimed->ifa_flags & (IFA_DUPLICATED | IFA_DETACHED)) != 0)
-			claimed = NULL; /* we gave it up: the sender is a neighbour like any other */
+		claimed = neigh_own(ifp, AF_INET, &addr);
 	} else
 		COUNT(self, ARP_RCVD_ZEROSPA);
 	addr.in4 = ar.ar_tpa;
-	target = if_addr_find(ifp, AF_INET, &addr, false);
+	target = neigh_own(ifp, AF_INET, &addr);
 
 	if (claimed != NULL)
 		arp_conflict(claimed, &ar);
@@ -291,8 +289,7 @@ arp_input(struct rte_mbuf *m)
 		/* somebody probes for the address that we probe for */
 		dad_conflict(target, ar.ar_sha);
 	} else {
-		bool ours =
-		    target != NULL && (target->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)) == 0;
+		bool ours = target != NULL && (target->ifa_flags & IFA_TENTATIVE) == 0;
 
 		if (ar.ar_spa.s_addr != INADDR_ANY)
 			arp_learn(ifp, &ar, ours, ar.ar_op == htons(ARP_REPLY));

@@ -95,7 +95,7 @@ nd_learn_source(struct nd_msg *msg)
 	struct neigh *n;
 
 	if (msg->source_lladdr == NULL || IN6_IS_ADDR_UNSPECIFIED(&msg->src.in6) || !nd_onlink(msg->ifp, &msg->src) ||
-	    if_addr_find(msg->ifp, AF_INET6, &msg->src, false) != NULL)
+	    neigh_own(msg->ifp, AF_INET6, &msg->src) != NULL)
 		return;
 	n = neigh_find(msg->ifp, AF_INET6, &msg->src, false);
 	if (n == NULL)
@@ -142,8 +142,8 @@ nd_solicitation(struct nd_msg *msg)
 			return "solicitation from :: with a source";
 	}
 	COUNT(mp_control(), ND_RCVD_NS);
-	ifa = if_addr_find(msg->ifp, AF_INET6, target, false);
-	if (ifa == NULL || (ifa->ifa_flags & (IFA_DUPLICATED | IFA_DETACHED)) != 0)
+	ifa = neigh_own(msg->ifp, AF_INET6, target);
+	if (ifa == NULL)
 		return NULL;
 	if (ifa->ifa_flags & IFA_TENTATIVE) {
 		/* RFC 4862 section 5.4.3: somebody else checks the same address */
@@ -159,7 +159,7 @@ nd_solicitation(struct nd_msg *msg)
 		nd_send_na(msg->ifp, &target->in6, &allnodes, NULL, &target->in6, flags);
 		return NULL;
 	}
-	if (if_addr_find(msg->ifp, AF_INET6, &msg->src, false) != NULL || !nd_onlink(msg->ifp, &msg->src))
+	if (neigh_own(msg->ifp, AF_INET6, &msg->src) != NULL || !nd_onlink(msg->ifp, &msg->src))
 		return "solicitation from a stranger";
 	nd_learn_source(msg);
 	/* The answer goes back to who asked, without counting as use of the entry. */
@@ -189,14 +189,14 @@ nd_advertisement(struct nd_msg *msg)
 	COUNT(mp_control(), ND_RCVD_NA);
 	lladdr = msg->target_lladdr;
 
-	ifa = if_addr_find(msg->ifp, AF_INET6, target, false);
+	ifa = neigh_own(msg->ifp, AF_INET6, target);
 	if (ifa != NULL) {
 		const uint8_t *who = lladdr != NULL ? lladdr : msg->sender;
 
 		if (msg->looped)
 			return NULL;
 		COUNT(mp_control(), ND_RCVD_LOCALSPA);
-		if (!dad_conflict(ifa, who) && (ifa->ifa_flags & (IFA_DUPLICATED | IFA_ANYCAST)) == 0)
+		if (!dad_conflict(ifa, who) && (ifa->ifa_flags & IFA_ANYCAST) == 0)
 			dad_defend(ifa, who);
 		return NULL;
 	}

@@ -51,6 +51,19 @@ neigh_find(const struct ifnet *ifp, int family, const union in_any *addr, bool p
 	return NULL;
 }
 
+/*
+ * => control; the address of ours on the interface, tentative ones included, but not one that we gave up: whoever has
+ *    it is a neighbour like any other
+ */
+struct ifaddr *
+neigh_own(struct ifnet *ifp, int family, const union in_any *addr)
+{
+	struct ifaddr *ifa = if_addr_find(ifp, family, addr, false);
+
+	ASSERT_CONTROL();
+	return ifa != NULL && (ifa->ifa_flags & (IFA_DUPLICATED | IFA_DETACHED)) == 0 ? ifa : NULL;
+}
+
 /* => control; routes use the neighbour's next hop */
 bool
 neigh_pinned(const struct neigh *n)
@@ -433,7 +446,7 @@ neigh_resolve_input(struct rte_mbuf *m)
 	n = neigh_find(ifp, family, &addr, false);
 	if (n == NULL) {
 		/* An address of ours that is not usable yet is nobody's neighbour. */
-		if (if_addr_find(ifp, family, &addr, false) != NULL)
+		if (neigh_own(ifp, family, &addr) != NULL)
 			goto gone;
 		n = neigh_create(ifp, family, &addr, false);
 	} else if (neigh_usable(n) && !n->n_infib)

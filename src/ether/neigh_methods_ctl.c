@@ -329,14 +329,14 @@ neigh_add(struct ctl_req *req, json_t *params, json_t **result)
 	}
 	if (ifp->if_type != IFT_SMP_ETHER)
 		return ctl_error(req, EINVAL, "%s: not Ethernet", ifp->if_xname);
-	if (if_addr_find(ifp, family, &addr, false) != NULL)
+	if (neigh_own(ifp, family, &addr) != NULL)
 		return ctl_error(req, EEXIST, "%s: an address of this router", text);
 	if (atomic_load_explicit(&ifp->if_dead, memory_order_relaxed))
 		return ctl_error(req, ENXIO, "%s: being destroyed", ifp->if_xname);
 
 	n = neigh_find(ifp, family, &addr, proxy);
 	if (n != NULL && n->n_state == NEIGH_PERMANENT)
-		return ctl_error(req, EEXIST, "%s", text);
+		return ctl_error(req, EEXIST, "%s: File exists", text);
 	made = n == NULL;
 	if (made)
 		n = neigh_create(ifp, family, &addr, proxy);
@@ -430,38 +430,37 @@ nd_interface(struct ctl_req *req, json_t *params, json_t **result)
 	return *result != NULL ? 0 : -ENOMEM;
 }
 
-/* Prefixes of our own addresses; advertised ones come with router advertisements. */
+static void
+nd_prefix_add(json_t *list, const struct ifnet *ifp, const struct ifaddr *ifa)
+{
+	bool local = IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6);
+	union in_any net = ifa->ifa_addr;
+	char text[NEIGH_ADDRSTR], prefix[NEIGH_ADDRSTR + 8];
+
+	for (unsigned i = ifa->ifa_plen; i < 128; i++)
+		net.in6.s6_addr[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	neigh_addr_string(AF_INET6, &net, ifp, text, sizeof(text));
+	snprintf(prefix, sizeof(prefix), "%s/%u", text, ifa->ifa_plen);
+	json_array_append_new(
+	    list, json_pack("{s:s, s:s, s:s, s:n, s:n, s:n, s:i, s:[]}", "prefix", prefix, "interface", ifp->if_xname,
+		      "flags", local ? "LAO" : "LO", "vltime", "pltime", "expire", "ref", local ? 0 : 1, "routers"));
+}
+
+/* Prefixes of our own addresses in NetBSD's order; advertised ones come with router advertisements. */
 static int
 nd_prefixes(struct ctl_req *req, json_t *params, json_t **result)
 {
-	char text[INET6_ADDRSTRLEN];
-	char prefix[NEIGH_ADDRSTR + 8];
-	struct in6_addr net;
 	struct ifnet *ifp;
 	struct ifaddr *ifa;
 
 	ASSERT_CONTROL();
 	*result = json_array();
-	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
-		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
-			bool local;
-
-			if (ifa->ifa_family != AF_INET6 || ifa->ifa_plen == 128)
-				continue;
-			local = IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6);
-			net = ifa->ifa_addr.in6;
-			for (unsigned i = 0; i < 128; i++)
-				if (i >= ifa->ifa_plen)
-					net.s6_addr[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
-			inet_ntop(AF_INET6, &net, text, sizeof(text));
-			snprintf(prefix, sizeof(prefix), "%s%s%s/%u", text, local ? "%" : "",
-			    local ? ifp->if_xname : "", ifa->ifa_plen);
-			json_array_append_new(
-			    *result, json_pack("{s:s, s:s, s:s, s:n, s:n, s:n, s:i, s:[]}", "prefix", prefix,
-					 "interface", ifp->if_xname, "flags", local ? "LAO" : "LO", "vltime", "pltime",
-					 "expire", "ref", local ? 0 : 1, "routers"));
-		}
-	}
+	TAILQ_FOREACH_REVERSE(ifp, &ifnet_list, ifnet_head, if_list)
+	for (unsigned local = 0; local < 2; local++)
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+			if (ifa->ifa_family == AF_INET6 && ifa->ifa_plen < 128 &&
+			    (unsigned)IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6) == local)
+				nd_prefix_add(*result, ifp, ifa);
 	return 0;
 }
 

@@ -152,6 +152,7 @@ struct neigh *neigh_find(const struct ifnet *, int family, const union in_any *,
 struct neigh *neigh_create(struct ifnet *, int family, const union in_any *, bool proxy);
 /* => n is gone afterwards, unless routes use its next hop: then it is in state NONE; what waits is dropped */
 void neigh_delete(struct neigh *, enum mp_drop);
+struct ifaddr *neigh_own(struct ifnet *, int family, const union in_any *);
 bool neigh_pinned(const struct neigh *);
 void neigh_publish(struct neigh *);
 void neigh_notify(const struct neigh *, int type, const union in_any *author);

@@ -702,6 +702,9 @@ test_dad(void **state)
 	world_clear();
 	arp(1, other, "10.0.1.50", "10.0.1.1");
 	assert_int_equal(state_of("10.0.1.50"), NEIGH_STALE);
+	b->ifa_flags = IFA_DUPLICATED;
+	nd(NS, 0, "2001:db8:1::50", "ff02::1:ff00:1", "2001:db8:1::1", 1, other);
+	assert_int_equal(state_of("2001:db8:1::50"), NEIGH_STALE);
 	/* counts of 0: at once */
 	ip_dad_count = 0;
 	a->ifa_flags = IFA_TENTATIVE;
