@@ -321,7 +321,7 @@ cmd_route(struct cmd_ctx *ctx, int argc, char *const *argv)
 			ctx->out->quiet = true;
 		if (strpbrk(argv[i], "ds") != NULL)
 			return cmd_fail(ctx, ENOTSUP, "%s: not supported", argv[i]);
-		if (strchr(argv[i], 'f') != NULL && !json_is_object(r.extra))
+		if (strchr(argv[i], 'f') != NULL && ctx->out->ncalls == 0)
 			cmd_call(ctx, "route.flush", WRITING);
 	}
 	if (i >= argc)

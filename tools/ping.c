@@ -370,6 +370,8 @@ ping(json_t *p, const char *host, const char *pattern, double maxwait)
 
 		if (pg.v6 && (err == EHOSTUNREACH || err == ENETUNREACH || err == EADDRNOTAVAIL))
 			tool_fail(1, "UDP connect: %s", tool_strerror(err));
+		if (err == EADDRNOTAVAIL)
+			tool_fail(1, "bind: %s", tool_strerror(err));
 		tool_fail(1, "%s", smpnet_error(tool_server()));
 	}
 	run(st, maxwait);
