@@ -17,6 +17,18 @@
 
 #include "mp/mp.h"
 
+/* Operations under a sanitizer cost many times more; a tenth of them still tells. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define DOUBLE_OPS(n) ((n) / 10)
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define DOUBLE_OPS(n) ((n) / 10)
+#endif
+#endif
+#ifndef DOUBLE_OPS
+#define DOUBLE_OPS(n) (n)
+#endif
+
 /* Test threads (readers), ids 0 .. double_nreaders-1; a reader adds 1 to its counter when it is quiescent. */
 extern _Atomic uint64_t double_quiet[MP_MAXTHREADS];
 extern unsigned double_nreaders;

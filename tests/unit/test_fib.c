@@ -225,13 +225,13 @@ run_model(int family, unsigned nops)
 static void
 test_model4(void **state)
 {
-	run_model(AF_INET, 300000);
+	run_model(AF_INET, DOUBLE_OPS(300000));
 }
 
 static void
 test_model6(void **state)
 {
-	run_model(AF_INET6, 150000);
+	run_model(AF_INET6, DOUBLE_OPS(150000));
 }
 
 /*
@@ -294,7 +294,7 @@ test_threads(void **state)
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, reader, (void *)(uintptr_t)i), 0);
 	double_nreaders = 2;
-	for (unsigned op = 0; op < 60000; op++) {
+	for (unsigned op = 0; op < DOUBLE_OPS(60000); op++) {
 		bool v6 = op & 1;
 		unsigned plen = v6 ? 17 + double_random() % 112 : 9 + double_random() % 24;
 		bool *set = v6 ? set6 : set4;
