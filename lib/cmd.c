@@ -39,7 +39,7 @@ static const struct {
 	"               [-[no]blackhole] [-[no]reject] [-[no]static] [-proto1] [-proto2] [-mtu n]\n"
 	"       route [-nqv] add | change -mpath destination gateway [-weight n] [-ifp interface] ...\n"
 	"       route [-nqv] delete [-inet | -inet6] [-net | -host] destination[/prefixlen] [gateway]\n"
-	"       route [-n] get [-inet | -inet6] destination\n"
+	"       route [-ns] get [-inet | -inet6] destination\n"
 	"       route [-n] show [-inet | -inet6] [--json]\n"
 	"       route [-n] flush [-inet | -inet6]\n"
 	"       route [-n] monitor [-c count]\n"},
@@ -98,6 +98,14 @@ cmd_parse(int argc, char *const *argv, const struct cmd_env *env, struct cmd *ou
 		return -ENOENT;
 	}
 	out->tool = commands[i].name;
+	/* Words become JSON strings. */
+	for (int k = 1; k < argc; k++) {
+		json_t *word = json_string(argv[k]);
+
+		if (word == NULL)
+			return cmd_fail(&ctx, EINVAL, "word %d is not UTF-8", k);
+		json_decref(word);
+	}
 	error = commands[i].parse(&ctx, argc, argv);
 	if (error == 0 && ctx.nomem)
 		error = cmd_fail(&ctx, ENOMEM, "out of memory");

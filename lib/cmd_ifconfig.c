@@ -341,8 +341,9 @@ cmd_ifconfig(struct cmd_ctx *ctx, int argc, char *const *argv)
 	while (arg < argc && argv[arg][0] == '-')
 		arg++;
 	if (arg > 1 || arg >= argc || argc == 2 ||
-	    (argc == 3 && (strcmp(argv[2], "inet") == 0 || strcmp(argv[2], "inet6") == 0 ||
-			      strcmp(argv[2], "link") == 0 || strcmp(argv[2], "--json") == 0))) {
+	    (argc == 3 &&
+		(strcmp(argv[2], "inet") == 0 || strcmp(argv[2], "inet6") == 0 || strcmp(argv[2], "link") == 0 ||
+		    strcmp(argv[2], "atalk") == 0 || strcmp(argv[2], "--json") == 0))) {
 		ctx->out->display = true;
 		return 0;
 	}

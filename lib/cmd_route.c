@@ -319,7 +319,7 @@ cmd_route(struct cmd_ctx *ctx, int argc, char *const *argv)
 			return cmd_fail_usage(ctx, argv[i]);
 		if (strchr(argv[i], 'q') != NULL)
 			ctx->out->quiet = true;
-		if (strpbrk(argv[i], "ds") != NULL)
+		if (strchr(argv[i], 'd') != NULL)
 			return cmd_fail(ctx, ENOTSUP, "%s: not supported", argv[i]);
 		if (strchr(argv[i], 'f') != NULL && ctx->out->ncalls == 0)
 			cmd_call(ctx, "route.flush", WRITING);

@@ -100,7 +100,7 @@ route_get_print(const json_t *r, bool numeric)
 }
 
 static int
-route_get(int argc, char **argv, bool numeric, bool json)
+route_get(int argc, char **argv, bool numeric, bool gateway_only, bool json)
 {
 	int family = AF_UNSPEC;
 	const char *dst = NULL;
@@ -148,6 +148,12 @@ route_get(int argc, char **argv, bool numeric, bool json)
 	}
 	if (json)
 		return tool_print_json(r);
+	if (gateway_only) {
+		if ((jint(r, "flagbits") & RTF_GATEWAY) == 0)
+			return 1;
+		printf("%s\n", addr_name(jstr(r, "gateway"), numeric));
+		return 0;
+	}
 	route_get_print(r, numeric);
 	json_decref(r);
 	return 0;
@@ -319,7 +325,7 @@ change(int argc, char **argv, bool numeric, bool json)
 int
 route_main(int argc, char **argv)
 {
-	bool json = tool_option_json(&argc, argv), numeric = false, wide = false;
+	bool json = tool_option_json(&argc, argv), numeric = false, wide = false, brief = false;
 	const char *family = NULL;
 	json_t *list, *p;
 	struct cmd cmd;
@@ -329,13 +335,14 @@ route_main(int argc, char **argv)
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		numeric |= strchr(argv[i], 'n') != NULL;
 		wide |= strchr(argv[i], 'v') != NULL;
+		brief |= strchr(argv[i], 's') != NULL;
 	}
 	if (!cmd.display) {
 		cmd_free(&cmd);
 		return change(argc, argv, numeric, json);
 	}
 	if (strcmp(argv[i], "get") == 0)
-		return route_get(argc - i - 1, argv + i + 1, numeric, json);
+		return route_get(argc - i - 1, argv + i + 1, numeric, brief, json);
 	if (strcmp(argv[i], "monitor") == 0)
 		return monitor(argc - i - 1, argv + i + 1, numeric, json);
 	for (i++; i < argc; i++) {

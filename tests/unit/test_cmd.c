@@ -78,6 +78,7 @@ static const struct {
     {"ifconfig -a", DISPLAY},
     {"ifconfig wm0", DISPLAY},
     {"ifconfig wm0 inet6", DISPLAY},
+    {"ifconfig wm0 linkstr a\xff", "!ifconfig: word 3 is not UTF-8"},
     {"route add default 10.0.0.2", "route.add {\"dst\":\"0.0.0.0/0\",\"family\":\"inet\",\"gateway\":\"10.0.0.2\"}"},
     {"route add -inet6 default fe80::1%wm0",
 	"route.add {\"dst\":\"::/0\",\"family\":\"inet6\",\"gateway\":\"fe80::1%wm0\"}"},
