@@ -436,6 +436,13 @@ main(void)
 	if (mkdtemp(dir) == NULL || start() != 0)
 		return 1;
 	r = cmocka_run_group_tests(tests, NULL, NULL);
+	dev_fini();
+	ip6_fini();
+	ip_fini();
+	neigh_fini();
+	route_fini();
+	ifnet_fini();
+	sysctl_fini();
 	mp_stop();
 	event_base_free(base);
 	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
