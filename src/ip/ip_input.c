@@ -11,13 +11,26 @@
 #include "ether/ether.h"
 #include "ip/ip_var.h"
 
-/* First octet 1-126 or 128-223, and not 169.254/16, which stays on its link (RFC 3927) */
+/* By the first octet: 0 ordinary, 1 never, 2 perhaps (169.254/16 stays on its link, RFC 3927) */
+static const uint8_t in4_class[256] = {[0] = 1, [127] = 1, [169] = 2, [224 ... 255] = 1};
+
 static inline bool
 in4_ordinary(uint32_t addr)
 {
-	uint32_t h = ntohl(addr), first = h >> 24;
+	uint8_t class = in4_class[*(const uint8_t *)&addr];
 
-	return ((first - 1u) < 223u) & (first != 127) & ((h >> 16) != 0xa9fe);
+	return class == 0 || (class == 2 && !IN4_LINKLOCAL(addr));
+}
+
+bool
+in_own_search(const struct in_own *own, uint32_t addr, uint32_t slot)
+{
+	uint32_t mask = (1u << (32 - own->shift)) - 1;
+
+	for (; own->slots[slot] != 0; slot = (slot + 1) & mask)
+		if (own->slots[slot] == addr)
+			return true;
+	return false;
 }
 
 /*
@@ -31,12 +44,16 @@ ip_is_plain(struct rte_mbuf *m, const struct in_own *own, uint32_t *dst)
 
 	if (unlikely(m->data_len < sizeof(*ip)))
 		return false;
-	uint32_t len = ntohs(ip->len);
-	*dst = ip->dst;
-	bool ok = (ip->vihl == IPV4_VIHL) & (ip_sum20(ip) == 0xffff) & (len >= sizeof(*ip)) & (len <= m->pkt_len) &
-		  in4_ordinary(ip->src) & in4_ordinary(ip->dst) &
+	uint32_t len = ntohs(ip->len), s = ip->src, d = ip->dst;
+	*dst = d;
+	bool ok = (ip->vihl == IPV4_VIHL) & ip_sum20_ok(ip) & (len >= sizeof(*ip)) & (len <= m->pkt_len) &
 		  ((pkt_meta(m)->flags & (PKT_F_BCAST | PKT_F_MCAST | PKT_F_PROMISC | PKT_F_LOCAL)) == 0);
-	if (unlikely(!ok) || unlikely(in_own_has(own, ip->src)))
+	if (unlikely(!ok))
+		return false;
+	if (unlikely((in4_class[*(const uint8_t *)&s] | in4_class[*(const uint8_t *)&d]) != 0) &&
+	    !(in4_ordinary(s) && in4_ordinary(d)))
+		return false;
+	if (unlikely(in_own_has(own, s)))
 		return false;
 	if (unlikely(len != m->pkt_len)) {
 		if (likely(m->nb_segs == 1))
@@ -301,22 +318,16 @@ ip_input(struct worker *w, struct pktvec *v)
 	ASSERT_WORKER();
 	const struct in_own *own = in_own_get();
 	uint32_t dst[PKT_VEC], nh[PKT_VEC];
-	unsigned i, k = 0, n = v->n;
+	unsigned i, k, n = v->n;
 
 	COUNT_ADD(w, IP_TOTAL, n);
-	/* While the vector is as it came, nothing is moved. */
-	for (i = 0; i + 4 <= n; i += 4) {
-		for (unsigned j = i + 4; j < i + 8 && j < n; j++)
-			rte_prefetch0(pkt_data(v->m[j], void *));
-		if (unlikely(
-			!(ip_is_plain(v->m[i], own, &dst[i]) & ip_is_plain(v->m[i + 1], own, &dst[i + 1]) &
-			    ip_is_plain(v->m[i + 2], own, &dst[i + 2]) & ip_is_plain(v->m[i + 3], own, &dst[i + 3]))))
-			break;
-	}
+	/* While the vector is as it came, nothing is moved.  The link layer has just read the headers. */
+	for (i = 0; i < n && likely(ip_is_plain(v->m[i], own, &dst[i])); i++)
+		;
 	for (k = i; i < n; i++) {
 		struct rte_mbuf *m = v->m[i];
 
-		if (likely(ip_is_plain(m, own, &dst[k])))
+		if (ip_is_plain(m, own, &dst[k]))
 			v->m[k++] = m;
 		else
 			ip_input_slow(w, m);

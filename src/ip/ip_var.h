@@ -60,18 +60,17 @@ extern _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirect
 #define IN4_CLASSE(a)	 (((a)&htonl(0xf0000000)) == htonl(0xf0000000))
 #define IN4_BROADCAST	 0xffffffffu
 
+/* => the same when the first slot is not empty */
+bool in_own_search(const struct in_own *, uint32_t addr, uint32_t slot);
+
 static inline bool
 in_own_has(const struct in_own *own, uint32_t addr)
 {
-	uint32_t mask = (1u << (32 - own->shift)) - 1;
 	uint32_t slot = (addr * 0x9e3779b1u) >> own->shift;
 
-	while (own->slots[slot] != 0) {
-		if (own->slots[slot] == addr)
-			return true;
-		slot = (slot + 1) & mask;
-	}
-	return false;
+	if (likely(own->slots[slot] == 0))
+		return false;
+	return in_own_search(own, addr, slot);
 }
 
 static inline const struct in_own *
@@ -121,21 +120,24 @@ ip_ttl_decrement(struct ipv4_h *ip)
 	ip->ttl--;
 }
 
-/* The checksum of a header without options: 0xffff if it is right */
-static inline uint32_t
-ip_sum20(const void *h)
+/* True if the checksum of a header without options is right (RFC 1071: in any word size, carries brought round) */
+static inline bool
+ip_sum20_ok(const void *h)
 {
 	uint64_t a, b, sum;
-	uint32_t c;
+	uint32_t c, fold;
 
 	__builtin_memcpy(&a, h, 8);
 	__builtin_memcpy(&b, (const char *)h + 8, 8);
 	__builtin_memcpy(&c, (const char *)h + 16, 4);
-	sum = (a & 0xffffffff) + (a >> 32) + (b & 0xffffffff) + (b >> 32) + c;
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint32_t)((sum & 0xffff) + (sum >> 16));
+	sum = a + b;
+	sum += sum < b;
+	sum += c;
+	sum += sum < c;
+	sum += sum << 32 | sum >> 32;
+	fold = (uint32_t)(sum >> 32);
+	fold += fold << 16 | fold >> 16;
+	return fold >= 0xffff0000u;
 }
 
 static inline void

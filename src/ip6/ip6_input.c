@@ -17,6 +17,17 @@ in6_ordinary(const void *a)
 	return (uint8_t)(IN6_OCTET(a, 0) - 1) < 0xfd;
 }
 
+bool
+in6_own_search(const struct in6_own *own, struct in6_key k, uint32_t slot)
+{
+	uint32_t mask = (uint32_t)((UINT64_C(1) << (64 - own->shift)) - 1);
+
+	for (; (own->slots[slot].hi | own->slots[slot].lo) != 0; slot = (slot + 1) & mask)
+		if (own->slots[slot].hi == k.hi && own->slots[slot].lo == k.lo)
+			return true;
+	return false;
+}
+
 static inline bool
 ip6_is_plain(struct rte_mbuf *m, const struct in6_own *own, struct in6_addr *dst)
 {
@@ -271,18 +282,12 @@ ip6_input(struct worker *w, struct pktvec *v)
 	unsigned i, k, n = v->n;
 
 	COUNT_ADD(w, IP6_TOTAL, n);
-	for (i = 0; i + 4 <= n; i += 4) {
-		for (unsigned j = i + 4; j < i + 8 && j < n; j++)
-			rte_prefetch0(pkt_data(v->m[j], void *));
-		if (unlikely(
-			!(ip6_is_plain(v->m[i], own, &dst[i]) & ip6_is_plain(v->m[i + 1], own, &dst[i + 1]) &
-			    ip6_is_plain(v->m[i + 2], own, &dst[i + 2]) & ip6_is_plain(v->m[i + 3], own, &dst[i + 3]))))
-			break;
-	}
+	for (i = 0; i < n && likely(ip6_is_plain(v->m[i], own, &dst[i])); i++)
+		;
 	for (k = i; i < n; i++) {
 		struct rte_mbuf *m = v->m[i];
 
-		if (likely(ip6_is_plain(m, own, &dst[k])))
+		if (ip6_is_plain(m, own, &dst[k]))
 			v->m[k++] = m;
 		else
 			ip6_input_slow(w, m);

@@ -81,19 +81,18 @@ in6_key_slot(struct in6_key k, uint32_t shift)
 	return (uint32_t)(((k.hi ^ (k.lo * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0x9e3779b97f4a7c15)) >> shift);
 }
 
+/* => the same when the first slot is not empty */
+bool in6_own_search(const struct in6_own *, struct in6_key, uint32_t slot);
+
 static inline bool
 in6_own_has(const struct in6_own *own, const void *addr)
 {
 	struct in6_key k = in6_key(addr);
-	uint32_t mask = (uint32_t)((UINT64_C(1) << (64 - own->shift)) - 1);
 	uint32_t slot = in6_key_slot(k, own->shift);
 
-	while ((own->slots[slot].hi | own->slots[slot].lo) != 0) {
-		if (own->slots[slot].hi == k.hi && own->slots[slot].lo == k.lo)
-			return true;
-		slot = (slot + 1) & mask;
-	}
-	return false;
+	if (likely((own->slots[slot].hi | own->slots[slot].lo) == 0))
+		return false;
+	return in6_own_search(own, k, slot);
 }
 
 static inline const struct in6_own *
