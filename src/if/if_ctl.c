@@ -400,11 +400,14 @@ ifnet_init(void)
 }
 
 /*
- * => control, when the workers have stopped and mp_stop has run what was deferred
+ * => control, when no interface is left (ifnet_destroy_all, and its grace periods): no worker has a transmit buffer in
+ * use then, though it may still run
  */
 void
 ifnet_fini(void)
 {
+	if (!TAILQ_EMPTY(&ifnet_list) || mp_deferred_pending() > 0)
+		return; /* a device that does not come back: the process ends anyway */
 	for (unsigned i = 0; i < mp_nworkers; i++) {
 		struct worker *w = mp_workers[i];
 

@@ -150,7 +150,7 @@ void if_free(struct ifnet *); /* => control; undoes if_alloc of an interface tha
 /* => control; destruction in the numbered order above its definition; detached runs at the end */
 void if_detach(struct ifnet *, void (*detached)(struct ifnet *));
 struct ifnet *ifnet_by_name(const char *xname);
-/* => control, at start and at the end (after the workers have stopped); 0 or -errno */
+/* => control, at start and at the end (when no interface is left); 0 or -errno */
 int ifnet_init(void);
 void ifnet_fini(void);
 /* => control, when routing and the protocols are initialised; makes lo0 with its addresses; 0 or -errno */
