@@ -182,7 +182,7 @@ draw(const struct sample *now, const struct sample *was, int rows, bool live)
 		else if (strcmp(link, "unknown") == 0)
 			link = "-";
 
-		if (rows <= keep && live && rows < 24 && shown + 1 < json_array_size(now->interfaces)) {
+		if (live && rows <= keep + 1 && shown + 1 < json_array_size(now->interfaces)) {
 			line(&rows, "... %zu more", json_array_size(now->interfaces) - shown);
 			break;
 		}

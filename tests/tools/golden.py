@@ -6,14 +6,18 @@ golden.py SMPNET [NAME...]: runs the tool against a server that replays JSON.  T
 the objects of doc/protocol.md by the small parsers below; the tool must print the same text again.  Texts in which smpnet
 follows newer releases (ifconfig) stand here in full.
 """
-import ipaddress
+import fcntl
 import json
 import os
+import pty
 import re
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -499,6 +503,56 @@ check("traceroute", ["traceroute", "-n", "10.0.1.1"], {"trace.start": lambda p: 
  2  * * *
  3  10.0.1.1  1.234 ms  1.234 ms  1.234 ms
 """)
+
+# top on a terminal of 24 lines and 80 columns, with more to show than fits
+
+
+def check_top(name, end):
+    global failures, ran
+    if ONLY and name not in ONLY:
+        return
+    ran += 1
+    rounds = [0]
+
+    def interfaces(_):
+        rounds[0] += 1
+        return [interface(f"shmif{i}", i + 1, 0x8843, 1500, linkstate="up", addresses=[], stats={
+            "ipackets": 10**9 * rounds[0], "ibytes": 10**12 * rounds[0], "opackets": 999_949 * rounds[0]}) for i in range(40)]
+
+    methods = {"if.list": interfaces, "daemon.info": {"version": "0", "pid": 1, "workers": 4, "uptime_ms": 3661000},
+               "stats.workers": [{"id": i, "cpu": i, "loops": 0, "received": 0, "transmitted": 0, "busy_cycles": 0, "tsc_hz": 10**9,
+                                  "pool_free": 5, "asleep": True} for i in range(4)],
+               "stats.drops": [{"name": f"D{i}", "text": f"reason {i} " * 20, "value": 10**11 + i} for i in range(10)]}
+    with tempfile.TemporaryDirectory() as d:
+        server = Server(f"{d}/s", methods)
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.environ["SMPNET_SERVER"] = f"unix://{d}/s"
+            os.execv(SMPNET, [SMPNET, "top", "-d", "0.2"])
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        out = b""
+        # The size may come after the first frame; the fourth has rates.
+        while out.count(b"\033[J") < 5:
+            out += os.read(fd, 65536)
+        end(pid, fd)
+        try:
+            while chunk := os.read(fd, 65536):
+                out += chunk
+        except OSError:
+            pass
+        status = os.waitpid(pid, 0)[1]
+        server.sock.close()
+    frame = out.split(b"\033[H")[4].split(b"\033[J")[0].decode().replace("\033[K", "").replace("\r", "")
+    lines = frame.split("\n")
+    good = (status == 0 and len(lines) <= 24 and max(map(len, lines)) <= 79 and out.endswith(b"\033[?25h\033[?1049l")
+            and "... " in frame and any(l.startswith("3 (cpu 3)") for l in lines) and "T" in lines[3])
+    if not good:
+        failures += 1
+        print(f"FAIL {name}: status {status}, {len(lines)} lines\n{frame}\n{out[-40:]}")
+
+
+check_top("top-q", lambda pid, fd: os.write(fd, b"q"))
+check_top("top-interrupt", lambda pid, fd: os.kill(pid, signal.SIGINT))
 
 print(f"{ran} compared, {failures} failed")
 sys.exit(failures > 0 or ran == 0)
