@@ -7,26 +7,10 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "ether/arp_hdr.h"
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "route/route.h"
-
-#define ARP_HRD_ETHER 1
-#define ARP_REQUEST   1
-#define ARP_REPLY     2
-
-struct arp_ether {
-	uint16_t ar_hrd;       /* 0 */
-	uint16_t ar_pro;       /* 2 */
-	uint8_t ar_hln;	       /* 4 */
-	uint8_t ar_pln;	       /* 5 */
-	uint16_t ar_op;	       /* 6 */
-	uint8_t ar_sha[6];     /* 8 */
-	struct in_addr ar_spa; /* 14 */
-	uint8_t ar_tha[6];     /* 18 */
-	struct in_addr ar_tpa; /* 24 */
-} __attribute__((packed));
-_Static_assert(sizeof(struct arp_ether) == 28, "ARP for IPv4 on Ethernet");
 
 static const uint8_t arp_broadcast[ETHER_ADDRLEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static const uint8_t arp_nobody[ETHER_ADDRLEN];
@@ -58,7 +42,7 @@ arp_send(struct ifnet *ifp, uint16_t op, const uint8_t *dst, const uint8_t *sha,
 	memcpy(eh->eh_dst, dst, ETHER_ADDRLEN);
 	memcpy(eh->eh_src, own, ETHER_ADDRLEN);
 	eh->eh_type = htons(ETHER_T_ARP);
-	ar->ar_hrd = htons(ARP_HRD_ETHER);
+	ar->ar_hrd = htons(ARP_HRD_IEEE802_3);
 	ar->ar_pro = htons(ETHER_T_IP);
 	ar->ar_hln = ETHER_ADDRLEN;
 	ar->ar_pln = sizeof(struct in_addr);
@@ -68,7 +52,7 @@ arp_send(struct ifnet *ifp, uint16_t op, const uint8_t *dst, const uint8_t *sha,
 	memcpy(ar->ar_tha, tha, ETHER_ADDRLEN);
 	ar->ar_tpa = tpa;
 	COUNT(self, ARP_SENT);
-	if (op == ARP_REQUEST)
+	if (op == ARP_OP_REQUEST)
 		COUNT(self, ARP_SENT_REQUEST);
 	else
 		COUNT(self, ARP_SENT_REPLY);
@@ -78,13 +62,13 @@ arp_send(struct ifnet *ifp, uint16_t op, const uint8_t *dst, const uint8_t *sha,
 void
 arp_probe(struct ifnet *ifp, struct in_addr addr)
 {
-	arp_send(ifp, ARP_REQUEST, arp_broadcast, NULL, (struct in_addr){INADDR_ANY}, arp_nobody, addr);
+	arp_send(ifp, ARP_OP_REQUEST, arp_broadcast, NULL, (struct in_addr){INADDR_ANY}, arp_nobody, addr);
 }
 
 void
 arp_announce(struct ifnet *ifp, struct in_addr addr)
 {
-	arp_send(ifp, ARP_REQUEST, arp_broadcast, NULL, addr, arp_nobody, addr);
+	arp_send(ifp, ARP_OP_REQUEST, arp_broadcast, NULL, addr, arp_nobody, addr);
 }
 
 void
@@ -106,7 +90,7 @@ arp_solicit(struct neigh *n, struct rte_mbuf *prompt, bool unicast)
 		ifa = if_addr_select(ifp, AF_INET, &n->n_addr);
 	if (ifa == NULL)
 		return;
-	arp_send(ifp, ARP_REQUEST, unicast ? n->n_lladdr : arp_broadcast, NULL, ifa->ifa_addr.in4, arp_nobody,
+	arp_send(ifp, ARP_OP_REQUEST, unicast ? n->n_lladdr : arp_broadcast, NULL, ifa->ifa_addr.in4, arp_nobody,
 	    n->n_addr.in4);
 }
 
@@ -117,24 +101,22 @@ arp_learn(struct ifnet *ifp, const struct arp_ether *ar, bool to_us, bool is_rep
 	struct worker *self = mp_control();
 	union in_any spa;
 	struct neigh *n;
+	bool asked;
 
 	memset(&spa, 0, sizeof(spa));
 	spa.in4 = ar->ar_spa;
 	n = neigh_find(ifp, AF_INET, &spa, false);
 	if (n == NULL || n->n_state == NEIGH_NONE || n->n_state == NEIGH_FAILED) {
-		struct rt_result rt;
-
 		if (!to_us)
 			return;
-		/* Only who may be on this link is a neighbour. */
-		if (rt_lookup(AF_INET, &spa, 0, &rt) != 0 || rt.ifp != ifp || rt.has_gw) {
+		if (!neigh_onlink(ifp, AF_INET, &spa)) {
 			COUNT(self, ARP_RCVD_NOINT);
 			return;
 		}
 		if (n == NULL)
 			n = neigh_create(ifp, AF_INET, &spa, false);
 		if (n != NULL)
-			nud_learn(n, ar->ar_sha, is_reply);
+			nud_learn(n, ar->ar_sha, false);
 		return;
 	}
 	if (neigh_usable(n) && memcmp(n->n_lladdr, ar->ar_sha, ETHER_ADDRLEN) != 0) {
@@ -157,12 +139,11 @@ arp_learn(struct ifnet *ifp, const struct arp_ether *ar, bool to_us, bool is_rep
 	}
 	if (n->n_state == NEIGH_PERMANENT || (n->n_flags & NEIGH_F_TEMP))
 		return;
-	if (!neigh_usable(n)) {
-		nud_learn(n, ar->ar_sha, is_reply && to_us);
-	} else if (is_reply && to_us) {
-		/* the answer to a request of ours: it hears us (a broadcast proves nothing of the kind) */
-		nud_learn(n, ar->ar_sha, true);
-	} else if (n->n_state == NEIGH_STALE)
+	/* Only the answer to a request of ours shows that it hears us. */
+	asked = n->n_state == NEIGH_INCOMPLETE || n->n_state == NEIGH_PROBE;
+	if (!neigh_usable(n) || (asked && is_reply && to_us))
+		nud_learn(n, ar->ar_sha, asked && is_reply && to_us);
+	else if (n->n_state == NEIGH_STALE)
 		n->n_confirmed = neigh_clock();
 }
 
@@ -183,9 +164,12 @@ arp_answer(struct ifnet *ifp, const struct arp_ether *ar, const struct ifaddr *i
 			if (n == NULL || !(n->n_flags & NEIGH_F_PUB))
 				return;
 		}
+		/* The host itself, which asks whether its address is free, is not told that it is taken. */
+		if (memcmp(ar->ar_sha, n->n_lladdr, ETHER_ADDRLEN) == 0)
+			return;
 		sha = n->n_lladdr;
 	}
-	arp_send(ifp, ARP_REPLY, ar->ar_sha, sha, ar->ar_tpa, ar->ar_sha, ar->ar_spa);
+	arp_send(ifp, ARP_OP_REPLY, ar->ar_sha, sha, ar->ar_tpa, ar->ar_sha, ar->ar_spa);
 }
 
 static bool
@@ -195,7 +179,7 @@ arp_valid(const struct ifnet *ifp, const struct arp_ether *ar)
 	uint32_t spa = ntohl(ar->ar_spa.s_addr), tpa = ntohl(ar->ar_tpa.s_addr);
 	uint16_t op = ntohs(ar->ar_op);
 
-	if (ar->ar_hrd != htons(ARP_HRD_ETHER) || ar->ar_pro != htons(ETHER_T_IP)) {
+	if (ar->ar_hrd != htons(ARP_HRD_IEEE802_3) || ar->ar_pro != htons(ETHER_T_IP)) {
 		COUNT(self, ARP_RCVD_BADPROTO);
 		return false;
 	}
@@ -203,17 +187,17 @@ arp_valid(const struct ifnet *ifp, const struct arp_ether *ar)
 		COUNT(self, ARP_RCVD_BADLEN);
 		return false;
 	}
-	if (op != ARP_REQUEST && op != ARP_REPLY)
+	if (op != ARP_OP_REQUEST && op != ARP_OP_REPLY)
 		return false;
 	if (ether_is_group(ar->ar_sha) || memcmp(ar->ar_sha, arp_nobody, ETHER_ADDRLEN) == 0) {
 		COUNT(self, ARP_RCVD_BCASTSHA);
 		return false;
 	}
-	if (tpa == INADDR_ANY && op == ARP_REQUEST) { /* a reply to a probe has it */
+	if (tpa == INADDR_ANY && op == ARP_OP_REQUEST) { /* a reply to a probe has it */
 		COUNT(self, ARP_RCVD_ZEROTPA);
 		return false;
 	}
-	if (spa == INADDR_ANY && op == ARP_REPLY) {
+	if (spa == INADDR_ANY && op == ARP_OP_REPLY) {
 		COUNT(self, ARP_RCVD_ZEROSPA);
 		return false;
 	}
@@ -264,7 +248,7 @@ arp_input(struct rte_mbuf *m)
 		pkt_drop(self, m, DROP_ARP_BAD);
 		return;
 	}
-	if (ar.ar_op == htons(ARP_REPLY))
+	if (ar.ar_op == htons(ARP_OP_REPLY))
 		COUNT(self, ARP_RCVD_REPLY);
 	else
 		COUNT(self, ARP_RCVD_REQUEST);
@@ -292,8 +276,8 @@ arp_input(struct rte_mbuf *m)
 		bool ours = target != NULL && (target->ifa_flags & IFA_TENTATIVE) == 0;
 
 		if (ar.ar_spa.s_addr != INADDR_ANY)
-			arp_learn(ifp, &ar, ours, ar.ar_op == htons(ARP_REPLY));
-		if (ar.ar_op == htons(ARP_REQUEST) && (ours || target == NULL))
+			arp_learn(ifp, &ar, ours, ar.ar_op == htons(ARP_OP_REPLY));
+		if (ar.ar_op == htons(ARP_OP_REQUEST) && (ours || target == NULL))
 			arp_answer(ifp, &ar, ours ? target : NULL);
 	}
 	pkt_consume(self, m);

@@ -42,6 +42,7 @@ static void
 dad_free(struct dad *dad)
 {
 	neigh_timer_disown(&dad->d_timer);
+	neigh_watch_add(-1);
 	dad->d_ifa->ifa_dad = NULL;
 	free(dad);
 }
@@ -117,6 +118,7 @@ neigh_ifaddr_start_dad(struct ifaddr *ifa)
 	dad->d_ifa = ifa;
 	dad->d_left = (unsigned)count;
 	ifa->ifa_dad = dad;
+	neigh_watch_add(1);
 	neigh_timer_set(&dad->d_timer, neigh_clock() + 1 + neigh_random(DAD_JITTER_MS));
 }
 

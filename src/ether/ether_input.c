@@ -3,7 +3,9 @@
 
 #include <rte_branch_prediction.h>
 
+#include "ether/arp_hdr.h"
 #include "ether/ether.h"
+#include "ether/neigh_var.h"
 #include "if/ifnet.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
@@ -11,7 +13,6 @@
 #include "pkt/pkt.h"
 
 #define IP_MINHDR 20
-#define ARP_LEN	  28
 
 /* if_lladdr and the first octets of a frame are compared as words */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian machines only");
@@ -99,13 +100,14 @@ ether_input_slow(struct worker *w, struct ifnet *ifp, uint64_t lladdr, struct rt
 			reason = DROP_ETHER_NOARP;
 			goto drop;
 		}
-		if (m->pkt_len < hdrlen + ARP_LEN || !pkt_pullup(m, hdrlen + ARP_LEN)) {
+		if (m->pkt_len < hdrlen + sizeof(struct arp_ether) ||
+		    !pkt_pullup(m, hdrlen + sizeof(struct arp_ether))) {
 			mp_add(&stats->ierrors, 1);
 			reason = DROP_ARP_SHORT;
 			goto drop;
 		}
 		ether_strip(m, type, hdrlen);
-		mp_punt(w, PUNT_ARP, m);
+		arp_punt(w, m);
 		return false;
 	case ETHER_T_VLAN:
 	case ETHER_T_QINQ:

@@ -28,7 +28,6 @@ void
 ether_output(struct worker *w, struct pktvec *v)
 {
 	const unsigned n = v->n;
-	uint32_t marked = NH_NOROUTE_INDEX;
 	unsigned out = 0;
 
 	ASSERT_WORKER();
@@ -51,10 +50,7 @@ ether_output(struct worker *w, struct pktvec *v)
 		memcpy(p + ETHER_HDRLEN - 8, nh->nh_l2 + ETHER_HDRLEN - 8, 8);
 		meta->oif = nh->nh_ifindex;
 		meta->oifgen = nh->nh_gen;
-		if (meta->nh != marked) {
-			marked = meta->nh;
-			nexthop_mark(w, marked);
-		}
+		nexthop_mark(w, meta->nh);
 		v->m[out++] = m;
 	}
 	v->n = out;

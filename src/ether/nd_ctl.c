@@ -10,7 +10,6 @@
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "pkt/pkt.h"
-#include "route/route.h"
 
 struct nd_msg {
 	struct ifnet *ifp;
@@ -49,17 +48,6 @@ nd_options(struct nd_msg *msg, unsigned off)
 	return true;
 }
 
-/* May the address be a neighbour's here? */
-static bool
-nd_onlink(struct ifnet *ifp, const union in_any *addr)
-{
-	struct rt_result rt;
-
-	if (IN6_IS_ADDR_LINKLOCAL(&addr->in6))
-		return true;
-	return rt_lookup(AF_INET6, addr, 0, &rt) == 0 && rt.ifp == ifp && !rt.has_gw;
-}
-
 static void
 nd_log(const struct nd_msg *msg, const char *what)
 {
@@ -94,8 +82,8 @@ nd_learn_source(struct nd_msg *msg)
 {
 	struct neigh *n;
 
-	if (msg->source_lladdr == NULL || IN6_IS_ADDR_UNSPECIFIED(&msg->src.in6) || !nd_onlink(msg->ifp, &msg->src) ||
-	    neigh_own(msg->ifp, AF_INET6, &msg->src) != NULL)
+	if (msg->source_lladdr == NULL || IN6_IS_ADDR_UNSPECIFIED(&msg->src.in6) ||
+	    !neigh_onlink(msg->ifp, AF_INET6, &msg->src) || neigh_own(msg->ifp, AF_INET6, &msg->src) != NULL)
 		return;
 	n = neigh_find(msg->ifp, AF_INET6, &msg->src, false);
 	if (n == NULL)
@@ -159,7 +147,7 @@ nd_solicitation(struct nd_msg *msg)
 		nd_send_na(msg->ifp, &target->in6, &allnodes, NULL, &target->in6, flags);
 		return NULL;
 	}
-	if (neigh_own(msg->ifp, AF_INET6, &msg->src) != NULL || !nd_onlink(msg->ifp, &msg->src))
+	if (neigh_own(msg->ifp, AF_INET6, &msg->src) != NULL || !neigh_onlink(msg->ifp, AF_INET6, &msg->src))
 		return "solicitation from a stranger";
 	nd_learn_source(msg);
 	/* The answer goes back to who asked, without counting as use of the entry. */

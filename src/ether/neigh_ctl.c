@@ -64,6 +64,34 @@ neigh_own(struct ifnet *ifp, int family, const union in_any *addr)
 	return ifa != NULL && (ifa->ifa_flags & (IFA_DUPLICATED | IFA_DETACHED)) == 0 ? ifa : NULL;
 }
 
+/* => control; may the address be a neighbour's on this interface? */
+bool
+neigh_onlink(struct ifnet *ifp, int family, const union in_any *addr)
+{
+	const struct ifaddr *ifa;
+	struct rt_result rt;
+
+	ASSERT_CONTROL();
+	if (neigh_is_linklocal(family, addr))
+		return true;
+	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+		if (ifa->ifa_family == family && !ifa->ifa_has_dst &&
+		    neigh_in_prefix(addr, &ifa->ifa_addr, ifa->ifa_plen))
+			return true;
+	return rt_lookup(family, addr, 0, &rt) == 0 && rt.ifp == ifp && !rt.has_gw;
+}
+
+/* => control; the entry is answered for, or no longer */
+void
+neigh_set_published(struct neigh *n, bool on)
+{
+	ASSERT_CONTROL();
+	if (((n->n_flags & NEIGH_F_PUB) != 0) == on)
+		return;
+	n->n_flags ^= NEIGH_F_PUB;
+	neigh_watch_add(on ? 1 : -1);
+}
+
 /* => control; routes use the neighbour's next hop */
 bool
 neigh_pinned(const struct neigh *n)
@@ -177,6 +205,7 @@ neigh_free(struct neigh *n, enum mp_drop reason)
 	nf->nf_total--;
 	neigh_timer_disown(&n->n_timer);
 	nud_drop_queue(n, reason);
+	neigh_set_published(n, false);
 	if (n->n_infib)
 		fib_remove(n->n_family, &n->n_addr, nf->nf_plen, n->n_nh);
 	if (n->n_nh != NH_NOROUTE_INDEX)
@@ -195,6 +224,7 @@ neigh_delete(struct neigh *n, enum mp_drop reason)
 		return;
 	}
 	nud_drop_queue(n, reason);
+	neigh_set_published(n, false);
 	n->n_flags = 0;
 	neigh_to_state(n, NEIGH_NONE);
 	neigh_timer_set(&n->n_timer, neigh_clock() + NEIGH_NONE_MS);

@@ -342,8 +342,7 @@ neigh_add(struct ctl_req *req, json_t *params, json_t **result)
 		n = neigh_create(ifp, family, &addr, proxy);
 	if (n == NULL)
 		return ctl_error(req, ENOBUFS, "%s: the neighbour cache is full", text);
-	if (pub || proxy)
-		n->n_flags |= NEIGH_F_PUB;
+	neigh_set_published(n, pub || proxy);
 	nud_permanent(n, lladdr, temp ? neigh_clock() + NEIGH_TEMP_MS : 0);
 	return 0;
 }

@@ -146,6 +146,18 @@ neigh_if_running(const struct ifnet *ifp)
 	       atomic_load_explicit(&ifp->if_linkstate, memory_order_relaxed) != LINK_DOWN;
 }
 
+/*
+ * Published entries and addresses that are being checked: while there are any, workers let control see all of ARP.
+ */
+extern _Atomic uint32_t neigh_watch; /* [a] written by control */
+
+static inline void
+neigh_watch_add(int n)
+{
+	atomic_store_explicit(
+	    &neigh_watch, atomic_load_explicit(&neigh_watch, memory_order_relaxed) + (uint32_t)n, memory_order_relaxed);
+}
+
 /* neigh_ctl.c: the cache.  All on control. */
 struct neigh *neigh_find(const struct ifnet *, int family, const union in_any *, bool proxy);
 /* => in state NONE; NULL: the cache is full or memory is short (counted) */
@@ -153,6 +165,8 @@ struct neigh *neigh_create(struct ifnet *, int family, const union in_any *, boo
 /* => n is gone afterwards, unless routes use its next hop: then it is in state NONE; what waits is dropped */
 void neigh_delete(struct neigh *, enum mp_drop);
 struct ifaddr *neigh_own(struct ifnet *, int family, const union in_any *);
+bool neigh_onlink(struct ifnet *, int family, const union in_any *);
+void neigh_set_published(struct neigh *, bool);
 bool neigh_pinned(const struct neigh *);
 void neigh_publish(struct neigh *);
 void neigh_notify(const struct neigh *, int type, const union in_any *author);
@@ -176,6 +190,9 @@ void nud_drop_queue(struct neigh *, enum mp_drop);
 /* => looks whether a stale neighbour is in use again */
 void nud_poll(struct neigh *, uint64_t now);
 extern unsigned nud_waiting; /* packets that wait, in all */
+
+/* arp_input.c */
+void arp_punt(struct worker *, struct rte_mbuf *);
 
 /* arp_ctl.c */
 void arp_input(struct rte_mbuf *);

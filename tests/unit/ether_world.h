@@ -55,6 +55,8 @@ unsigned world_drops(enum mp_drop);
 /* => the last event of the kind, or NULL */
 struct world_event *world_last(enum world_what);
 struct ifaddr *world_addr(struct ifnet *, const char *addr, unsigned plen, uint32_t flags);
+/* => the worker's FIB: an address of 10.0.1.0/24, or a /16 elsewhere */
+void world_fib4(const char *addr, uint32_t nh);
 union in_any world_any(const char *);
 int world_call(const char *method, const char *params, json_t **result);
 

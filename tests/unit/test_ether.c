@@ -2,6 +2,7 @@
 /* Ethernet input sorts what it should and drops the rest by name; output prepends the right header. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -321,6 +322,76 @@ test_repeats(void **state)
 	nexthop_release(nh);
 }
 
+/* Control sees ARP that concerns us, not what others say to each other. */
+static void
+test_chatter(void **state)
+{
+	static const struct {
+		const char *name;
+		const uint8_t *dst;
+		unsigned op;
+		const char *spa, *tpa;
+		const uint8_t *sha;
+		bool passes, watched;
+	} cases[] = {
+	    {"a request for us", bcast, 1, "10.0.1.50", "10.0.1.1", peer, true, false},
+	    {"a probe for us", bcast, 1, "0.0.0.0", "10.0.1.1", peer, true, false},
+	    {"a claim to our address", bcast, 1, "10.0.1.1", "10.0.1.50", peer, true, false},
+	    {"strangers", bcast, 1, "10.0.1.50", "10.0.1.51", peer, false, false},
+	    {"a stranger's announcement", bcast, 1, "10.0.1.50", "10.0.1.50", peer, false, false},
+	    {"a stranger's probe", bcast, 1, "0.0.0.0", "10.0.1.51", peer, false, false},
+	    {"from beyond a gateway", bcast, 1, "192.0.2.9", "10.0.1.51", peer, false, false},
+	    {"a neighbour as we know it", bcast, 1, "10.0.1.9", "10.0.1.51", peer, false, false},
+	    {"a neighbour that moved", bcast, 1, "10.0.1.9", "10.0.1.51", me, true, false},
+	    {"a gateway being resolved", bcast, 1, "10.0.1.8", "10.0.1.51", peer, true, false},
+	    {"broadcast replies", bcast, 2, "10.0.1.50", "10.0.1.51", peer, true, false},
+	    {"unicast", me, 1, "10.0.1.50", "10.0.1.51", peer, true, false},
+	    {"strangers, while an address is checked", bcast, 1, "10.0.1.50", "10.0.1.51", peer, true, true},
+	};
+	struct nexthop local = {.nh_type = NH_LOCAL}, glean = {.nh_type = NH_GLEAN}, known = {.nh_type = NH_FORWARD},
+		       asked = {.nh_type = NH_UNRESOLVED}, gw = {.nh_type = NH_FORWARD};
+	uint32_t nh[5];
+
+	known.nh_addr = world_any("10.0.1.9");
+	memcpy(known.nh_l2, peer, 6);
+	asked.nh_addr = world_any("10.0.1.8");
+	gw.nh_addr = world_any("10.0.1.9");
+	nh[0] = nexthop_alloc(&local);
+	nh[1] = nexthop_alloc(&glean);
+	nh[2] = nexthop_alloc(&known);
+	nh[3] = nexthop_alloc(&asked);
+	nh[4] = nexthop_alloc(&gw);
+	for (unsigned i = 0; i < 256; i++) {
+		char addr[20];
+
+		snprintf(addr, sizeof(addr), "10.0.1.%u", i);
+		world_fib4(addr, nh[i == 1 ? 0 : i == 9 ? 2 : i == 8 ? 3 : 1]);
+	}
+	world_fib4("192.0.2.9", nh[4]);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pktvec v = {.n = 0};
+		uint8_t buf[60];
+		union in_any a;
+
+		frame(buf, cases[i].dst, cases[i].sha, -1, 0x0806, 60);
+		memcpy(buf + 14, (uint8_t[8]){0, 1, 8, 0, 6, 4, 0, (uint8_t)cases[i].op}, 8);
+		memcpy(buf + 22, cases[i].sha, 6);
+		a = world_any(cases[i].spa);
+		memcpy(buf + 28, &a, 4);
+		a = world_any(cases[i].tpa);
+		memcpy(buf + 38, &a, 4);
+		world_clear();
+		neigh_watch_add(cases[i].watched);
+		pktvec_add(&v, received(world_packet(buf, sizeof(buf))));
+		ether_input(world_worker, &world_if[1], &v);
+		neigh_watch_add(-(int)cases[i].watched);
+		if (world_count(W_PUNT) != cases[i].passes || world_drops(DROP_ARP_CHATTER) == cases[i].passes)
+			fail_msg("%s", cases[i].name);
+	}
+	for (unsigned i = 0; i < 5; i++)
+		nexthop_release(nh[i]);
+}
+
 int
 main(void)
 {
@@ -330,6 +401,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stripped_tag, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_output, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_chatter, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_repeats, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

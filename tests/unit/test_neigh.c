@@ -33,6 +33,7 @@ teardown(void **state)
 	assert_int_equal(world_alive, 0);
 	assert_int_equal(world_nfib, 0);
 	assert_int_equal(nud_waiting, 0);
+	assert_int_equal(neigh_watch, 0);
 	return 0;
 }
 
@@ -391,6 +392,9 @@ test_arp_rules(void **state)
 	world_clear();
 	arp(1, peer, "10.0.1.9", "10.0.2.1");
 	assert_int_equal(world_count(W_FRAME), 0);
+	/* an answer that nobody asked for proves nothing */
+	arp(2, peer, "10.0.1.30", "10.0.1.1");
+	assert_int_equal(state_of("10.0.1.30"), NEIGH_STALE);
 	/* our own frame, come back */
 	arp(1, me, "10.0.1.1", "10.0.1.9");
 	assert_int_equal(world_count(W_FRAME), 0);
@@ -894,7 +898,9 @@ test_methods(void **state)
 	expect_arp(2, peer, (const uint8_t[]){2, 0, 0, 0, 0, 0x80}, "10.0.1.80", "10.0.1.9");
 	assert_int_equal(state_of("10.0.1.80"), -1); /* not used for sending */
 	arp_full(2, peer, 1, peer, "10.0.1.9", "10.0.1.80");
+	arp(1, (const uint8_t[]){2, 0, 0, 0, 0, 0x80}, "0.0.0.0", "10.0.1.80"); /* its owner */
 	assert_int_equal(world_count(W_FRAME), 1);
+	assert_int_equal(neigh_watch, 1);
 	/* errors */
 	static const struct {
 		const char *params;
