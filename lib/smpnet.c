@@ -59,7 +59,7 @@ smpnet_connect(const char *url)
 		return connect_failed(-1, EINVAL, url, "not a URL of a control socket (unix://PATH)");
 	if (rc != 0)
 		return connect_failed(-1, -rc, url, "the path is too long for a socket");
-	strcpy(sun.sun_path, path);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return connect_failed(fd, errno, url, NULL);

@@ -161,7 +161,7 @@ config_load_file(const char *path)
 	}
 	snprintf(copy, sizeof(copy), "%s", path);
 	if (realpath(dirname(copy), dir) == NULL)
-		strcpy(dir, "/");
+		snprintf(dir, sizeof(dir), "/");
 	config_parse(&conf, text, len, dir);
 	free(text);
 	config_check(&conf, true);

@@ -3,7 +3,7 @@
  * The control server: accepts clients, reads lines, writes answers, and shares the control thread among the clients.
  *
  * Synchronization: control thread only.
- * Lifetime: a client is made by client_accept and freed by client_free, from the run queue alone: methods and streams
+ * Lifetime: a client is made by accept_cb and freed by client_free, from the run queue alone: methods and streams
  * may therefore hold its pointer during any call.
  *
  * Fairness: reading only fills buffers.  Requests run from the run queue, each client for CLIENT_BUDGET_US in turn and

@@ -49,7 +49,7 @@ directory_lock(const char *path)
 	char copy[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	int fd, error;
 
-	strcpy(copy, path);
+	snprintf(copy, sizeof(copy), "%s", path);
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -136,7 +136,7 @@ ctl_socket_listen(const char *path, const char *group, int *fdp)
 		    sizeof(sun.sun_path) - 1, strlen(path));
 		return -ENAMETOOLONG;
 	}
-	strcpy(sun.sun_path, path);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
 	lock = directory_lock(path);
 	if (lock < 0) {
 		mp_log(MP_LOG_ERR, "%s: directory: %s", path, strerror(-lock));

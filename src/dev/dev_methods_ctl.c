@@ -27,9 +27,9 @@ struct attach {
 	char ifname[IFNAMSIZ_SMP]; /* [I] */
 	bool is_linux;		   /* [I] */
 	struct linux_options opts; /* [I] */
-	struct port *port;	   /* helper or control, who runs */
-	int error;		   /* likewise */
-	char err[256];		   /* likewise */
+	struct port *port;	   /* [c] or the helper thread's, who runs */
+	int error;		   /* [c] likewise */
+	char err[256];		   /* [c] likewise */
 };
 
 static TAILQ_HEAD(, attach) attaching = TAILQ_HEAD_INITIALIZER(attaching); /* [c] */

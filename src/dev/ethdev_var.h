@@ -25,13 +25,13 @@ struct ethdev {
 	uint16_t nrxd, ntxd;	   /* [I] descriptors of a queue */
 	unsigned fill;		   /* [I] buffers that one receive queue takes at start */
 	bool multi_segs;	   /* [I] chains can be sent as they are */
-	bool started;
-	bool attached;	   /* [c] */
-	int error;	   /* of the helper's part */
-	char message[256]; /* likewise */
-	void (*done)(void *arg, struct ifnet *, int error, const char *msg);
-	void *arg;
-	LIST_ENTRY(ethdev) list; /* [c] */
+	bool started;		   /* [c] or the helper thread's, who runs */
+	bool attached;		   /* [c] */
+	int error;		   /* [c] of the helper's part */
+	char message[256];	   /* [c] likewise */
+	void (*done)(void *arg, struct ifnet *, int error, const char *msg); /* [I] */
+	void *arg;							     /* [I] */
+	LIST_ENTRY(ethdev) list;					     /* [c] */
 };
 
 /* => helper thread; finds the device and its driver; fills ed->error and message */

@@ -56,8 +56,8 @@ struct packet_queue {
 } __attribute__((aligned(64)));
 
 struct linux_packet {
-	unsigned nqueues; /* [I] */
-	struct packet_queue q[];
+	unsigned nqueues;	 /* [I] */
+	struct packet_queue q[]; /* [w] each of its worker */
 };
 
 static inline struct tpacket2_hdr *

@@ -42,14 +42,14 @@
 #define SLOT_LOCK   64 /* first octet of the slots' locks; octets 0 and 1 are the segment's */
 #define MAXBUSES    1024
 
-struct bus_header {		/* the first page */
-	_Atomic uint64_t magic; /* [a] stored last */
-	uint32_t version;	/* [I] */
-	uint32_t byteorder;	/* [I] 0x01020304 */
-	uint32_t slots;		/* [I] */
-	uint32_t ring;		/* [I] */
-	uint32_t maxframe;	/* [I] */
-	uint32_t spare;
+struct bus_header {		     /* the first page */
+	_Atomic uint64_t magic;	     /* [a] stored last */
+	uint32_t version;	     /* [I] */
+	uint32_t byteorder;	     /* [I] 0x01020304 */
+	uint32_t slots;		     /* [I] */
+	uint32_t ring;		     /* [I] */
+	uint32_t maxframe;	     /* [I] */
+	uint32_t spare;		     /* [I] */
 	char boot[40];		     /* [I] the time stamps' boot */
 	_Atomic int64_t realtime;    /* [a] ns from time stamps to time of day */
 	_Atomic uint32_t slots_used; /* [a] no slot at or above was ever taken */
@@ -87,10 +87,10 @@ struct shmif_bus {
 	pid_t pid;			   /* [I] who opened it */
 	bool rdonly;			   /* [I] */
 	_Atomic bool own[SHMIF_BUS_SLOTS]; /* [a] slots we write: our readers skip them */
-	pthread_mutex_t lock;		   /* of what follows; never taken by put, publish, next */
-	bool mine[SHMIF_BUS_SLOTS];	   /* slots we hold */
-	struct shmif_writer *writers;
-	struct shmif_reader *readers;
+	pthread_mutex_t lock;		   /* [c] of what follows; never taken by put, publish, next */
+	bool mine[SHMIF_BUS_SLOTS];	   /* [c] slots we hold */
+	struct shmif_writer *writers;	   /* [c] */
+	struct shmif_reader *readers;	   /* [c] */
 };
 
 struct shmif_writer { /* [w] but for drops */

@@ -33,10 +33,10 @@ echo_address_text(int family, const void *addr, uint16_t zone, char *buf)
 	if (family == AF_INET6 && zone != 0 &&
 	    (IN6_LINKLOCAL(addr) || (IN6_MULTICAST(addr) && IN6_MC_SCOPE(addr) <= 2))) {
 		const struct ifnet *ifp = ifnet_get(zone);
-		if (ifp != NULL) {
-			strcat(buf, "%");
-			strcat(buf, ifp->if_xname);
-		}
+
+		/* buf has room for an address, a zone and the octet between (echo_ctl.h) */
+		if (ifp != NULL)
+			snprintf(buf + strlen(buf), IFNAMSIZ_SMP + 1, "%%%s", ifp->if_xname);
 	}
 	return buf;
 }
@@ -61,7 +61,7 @@ address_parse(int family, const char *text, union in_any *addr, uint16_t *zone)
 	memset(addr, 0, sizeof(*addr));
 	if (strlen(text) >= sizeof(buf))
 		return -EINVAL;
-	strcpy(buf, text);
+	snprintf(buf, sizeof(buf), "%s", text);
 	percent = strchr(buf, '%');
 	if (percent != NULL) {
 		const struct ifnet *ifp;

@@ -28,8 +28,8 @@ struct reass_table {
 	_Atomic int *maxpackets; /* [I] setting: datagrams at a time; 0: none */
 	uint32_t timeout_ms;	 /* [I] */
 	/* [I] what is counted; bad input is counted by the caller */
-	enum mp_counter c_dropped, c_overflow, c_timeout, c_reassembled;
-	enum mp_drop d_limit, d_overlap, d_timeout;
+	enum mp_counter c_dropped, c_overflow, c_timeout, c_reassembled; /* [I] */
+	enum mp_drop d_limit, d_overlap, d_timeout;			 /* [I] */
 	/* [I] the first fragment of a datagram whose time is over: to be answered.  Takes it. */
 	void (*expired)(struct rte_mbuf *first);
 	/* the table's own */

@@ -14,11 +14,11 @@
 #include "mp/pool.h"
 
 struct helper_grant {
-	struct mp_call call;
-	struct helper_job *job;
-	struct mp_pool *pool; /* [I] */
-	unsigned n;
-	void **objs;
+	struct mp_call call;	/* [c] */
+	struct helper_job *job; /* [I] */
+	struct mp_pool *pool;	/* [I] */
+	unsigned n;		/* [w] set by the owner of the pool */
+	void **objs;		/* [I] */
 };
 
 struct helper_job {

@@ -19,7 +19,7 @@ enum pkt_stage {
 	PKT_IP6_OUTPUT,
 	PKT_NH_OUTPUT,	 /* meta.nh is set: rewrite and send */
 	PKT_IF_TRANSMIT, /* a finished frame for meta.oif */
-	PKT_IP_LOCAL,	/* a validated packet for us (reassembled) */
+	PKT_IP_LOCAL,	 /* a validated packet for us (reassembled) */
 	PKT_IP6_LOCAL,
 	PKT_STAGE_COUNT
 };

@@ -18,9 +18,9 @@
 #include "route/route_var.h"
 
 struct nh_object {
-	struct nexthop nh;
-	uint32_t index;	  /* [I] */
-	uint32_t slots[]; /* [I] of NH_MULTIPATH */
+	struct nexthop nh; /* [I] */
+	uint32_t index;	   /* [I] */
+	uint32_t slots[];  /* [I] of NH_MULTIPATH */
 };
 
 static uint32_t nh_refs[NH_MAX]; /* [c] */
