@@ -40,7 +40,7 @@ rt_gw_bucket(int family, bool has_gw, const struct rt_key *key, uint16_t ifindex
 static bool
 rt_node_leads(const struct rt_node *n, void *arg)
 {
-	return n->rn_cover != RT_COVER_NONE && n->rn_cover != RT_COVER_OTHER;
+	return rt_cover_leads(n->rn_cover);
 }
 
 /* Is there a route without gateway, if only of an interface that is down? */

@@ -197,7 +197,7 @@ rt_node_update(struct rt_table *t, struct rt_node *n)
 		if (t->nneigh != 0 && n->rn_plen < t->bits)
 			for (unsigned i = 0; i < 2; i++)
 				rib_walk(n->rn_child[i], rt_neigh_recheck, t);
-		if (cover != RT_COVER_OTHER || (old_cover != RT_COVER_NONE && old_cover != RT_COVER_OTHER))
+		if (rt_cover_leads(cover) || rt_cover_leads(old_cover))
 			rt_gw_recheck(t->family, &n->rn_key, n->rn_plen);
 	}
 	return error;

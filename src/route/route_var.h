@@ -55,6 +55,13 @@ struct rt_node {
 #define RT_COVER_NONE  0	  /* no active route here */
 #define RT_COVER_OTHER 0x80000000 /* a route that has no neighbours behind it; else interface index */
 
+/* => control; neighbours are found by this route */
+static inline bool
+rt_cover_leads(uint32_t cover)
+{
+	return cover != RT_COVER_NONE && cover != RT_COVER_OTHER;
+}
+
 struct rt_table {
 	int family;
 	unsigned bits;
