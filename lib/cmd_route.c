@@ -41,7 +41,7 @@ static const struct {
     {"-proto2", "proto2", true},
 };
 
-static const char *const unsupported[] = {"-cloning", "-nocloning", "-cloned", "-nocloned", "-proxy", "-tag", "-mpls",
+static const char *const unsupported[] = {"-nocloning", "-cloned", "-nocloned", "-proxy", "-tag", "-mpls",
     "-xresolve", "-osi", "-xns", "-atalk", "-llinfo", "-genmask", "-rtt", "-rttvar", "-sendpipe", "-recvpipe",
     "-hopcount", "-expire", "-ssthresh", "-lock", "-lockrest"};
 
@@ -94,9 +94,11 @@ modifier(struct cmd_ctx *ctx, struct route *r, char *const *w)
 		r->host = true;
 	} else if (strcmp(k, "-mpath") == 0) {
 		r->mpath = true;
-	} else if (strcmp(k, "-iface") == 0 || strcmp(k, "-interface") == 0 || strcmp(k, "-link") == 0 ||
-		   strcmp(k, "-connected") == 0) {
+	} else if (strcmp(k, "-iface") == 0 || strcmp(k, "-interface") == 0 || strcmp(k, "-link") == 0) {
 		r->iface = true;
+	} else if (strcmp(k, "-connected") == 0 || strcmp(k, "-cloning") == 0) { /* the flag C, of its network's hosts */
+		r->iface = true;
+		cmd_set(ctx, r->extra, "connected", json_true());
 	} else if (strcmp(k, "-ifp") == 0) {
 		if (w[1] == NULL || !cmd_is_ifname(w[1]))
 			return cmd_fail(ctx, EINVAL, "-ifp: '%s' is not an interface name", w[1] != NULL ? w[1] : "");

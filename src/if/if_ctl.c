@@ -111,6 +111,7 @@ if_attach(struct ifnet *ifp)
 	else
 		TAILQ_INSERT_TAIL(&ifnet_list, ifp, if_list);
 	atomic_store_explicit(&ifnet_table[ifp->if_index], ifp, memory_order_release);
+	rt_notify_ifannounce(ifp, true);
 	return 0;
 }
 
@@ -147,6 +148,7 @@ if_detach(struct ifnet *ifp, void (*detached)(struct ifnet *))
 	if_addr_delete_all(ifp, AF_UNSPEC);	/* 2 */
 	neigh_ifnet_detach(ifp);		/* 3 */
 	rt_ifnet_detach(ifp);
+	rt_notify_ifannounce(ifp, false);
 	atomic_store_explicit(&ifp->if_dead, true, memory_order_release); /* 4 */
 	atomic_store_explicit(&ifnet_table[ifp->if_index], NULL, memory_order_release);
 	TAILQ_REMOVE(&ifnet_list, ifp, if_list);

@@ -230,3 +230,16 @@ rt_notify_ifinfo(struct ifnet *ifp)
 		    ifp->if_xname, "index", ifp->if_index, "linkstate", states[state <= LINK_UP ? state : 0],
 		    "flagbits", (json_int_t)ifp->if_flags, "flags", rt_if_flag_names(ifp->if_flags)));
 }
+
+void
+rt_notify_ifannounce(struct ifnet *ifp, bool arrival)
+{
+	struct rt_msg m = {.type = RTMSG_IFANNOUNCE, .ifp = ifp};
+
+	ASSERT_CONTROL();
+	for (unsigned i = 0; i < nlisteners; i++)
+		listeners[i](&m);
+	if (!LIST_EMPTY(&monitors))
+		rt_monitor_send(json_pack("{s:s,s:s,s:i,s:s}", "type", rt_msg_name(m.type), "ifname", ifp->if_xname,
+		    "index", ifp->if_index, "what", arrival ? "arrival" : "departure"));
+}

@@ -67,6 +67,11 @@ rt_ifnet_detach(struct ifnet *ifp)
 }
 
 void
+rt_notify_ifannounce(struct ifnet *ifp, bool arrival)
+{
+}
+
+void
 rt_notify_ifinfo(struct ifnet *ifp)
 {
 }

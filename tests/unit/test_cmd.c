@@ -120,7 +120,9 @@ static const struct {
     {"route add", "!route: a destination is missing (usage: smpnet help route)"},
     {"route frob", "!route: bad keyword: frob"},
     {"route add 10.3.0.0/16 10.0.0.1 -frob", "!route: bad keyword: frob"},
-    {"route add 10.3.0.0/16 10.0.0.1 -cloning", "!route: -cloning: not supported"},
+    {"route add 10.3.0.0/16 10.0.0.1 -cloning",
+	"route.add {\"connected\":true,\"dst\":\"10.3.0.0/16\",\"family\":\"inet\",\"ifa\":\"10.0.0.1\"}"},
+    {"route add 10.3.0.0/16 10.0.0.1 -xresolve", "!route: -xresolve: not supported"},
     {"arp -s 10.0.1.77 2:0:0:0:0:77 pub proxy",
 	"neigh.add "
 	"{\"address\":\"10.0.1.77\",\"family\":\"inet\",\"lladdr\":\"02:00:00:00:00:77\",\"proxy\":true,\"pub\":true}"},
