@@ -58,7 +58,8 @@ port_handoff(struct worker *w, struct ifnet *ifp, uint16_t to, struct rte_mbuf *
 }
 
 /*
- * => worker; frames for the device.  Takes all: sent, handed to the queue's worker, or dropped (DROP_TX_FULL).
+ * => worker; frames for the device.  Takes all: sent, handed to the queue's worker, or dropped (DROP_TX_FULL,
+ * DROP_LINK_DOWN).
  */
 void
 port_transmit(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned n)
@@ -81,13 +82,17 @@ port_transmit(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned
 	}
 	sent = pif->tx_burst(port, q, m, n);
 	if (__builtin_expect(sent < n, 0)) {
+		enum mp_drop why = atomic_load_explicit(&ifp->if_linkstate, memory_order_relaxed) == LINK_DOWN
+				       ? DROP_LINK_DOWN
+				       : DROP_TX_FULL;
+
 		if (port->ops->tx_flush != NULL)
 			port->ops->tx_flush(port, q);
 		sent += pif->tx_burst(port, q, m + sent, n - sent);
 		for (unsigned i = sent; i < n; i++) {
 			bytes -= m[i]->pkt_len;
 			mcasts -= *rte_pktmbuf_mtod(m[i], const uint8_t *) & 1;
-			pkt_drop(w, m[i], DROP_TX_FULL);
+			pkt_drop(w, m[i], why);
 		}
 		mp_add(&st->odrops, n - sent);
 	}

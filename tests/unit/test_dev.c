@@ -225,7 +225,9 @@ test_shmif_changes(void **state)
 	struct host a, b;
 	uint64_t n;
 
+	uint64_t dropped = mp_drop_sum(DROP_LINK_DOWN);
 	transmit(ifp, 60, 60); /* goes nowhere */
+	UNTIL(mp_drop_sum(DROP_LINK_DOWN) > dropped);
 	host_open(&a, "a");
 	host_open(&b, "b");
 	host_send(&a, 60, 5); /* before it is attached: not for us */
