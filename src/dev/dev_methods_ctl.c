@@ -250,7 +250,7 @@ dev_attach(struct ctl_req *req, json_t *params, json_t **result)
 
 	ASSERT_CONTROL();
 	if (name[0] == '\0' || strlen(name) >= sizeof(at->name))
-		return ctl_error(req, ENODEV, "%.64s: no such device", name);
+		return ctl_error(req, ENODEV, "'%.64s': no such device", name);
 	at = calloc(1, sizeof(*at));
 	if (at == NULL)
 		return -ENOMEM;

@@ -108,7 +108,8 @@ int linux_ethtool_rxqueues(const char *ifname);
 int linux_quiet_start(struct linux_quiet *, const char *ifname, int ifindex, bool ingress);
 void linux_quiet_stop(struct linux_quiet *);
 
-/* linux_tx.c: transmission by AF_PACKET, past queueing disciplines and taps */
+/* linux_tx.c: transmission by AF_PACKET, past queueing disciplines and taps; frames carry the mark (linux_quiet.c) */
+#define LINUX_TX_MARK 0x736d706e
 int linux_tx_open(struct linux_tx *, int ifindex); /* 0 or -errno */
 void linux_tx_close(struct linux_tx *);
 /* => the queue's worker; as port_ops' tx_burst */

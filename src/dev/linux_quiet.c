@@ -3,8 +3,9 @@
  * Keeps Linux off an attached interface: what arrives is not processed, what Linux sends is dropped.
  *
  * AF_PACKET hands us copies of what arrives before these hooks, and what we send (AF_XDP, AF_PACKET past the queueing
- * discipline) goes around them, so both hooks simply drop everything.  Two mechanisms, both gone with our descriptors:
- * BPF links at tcx (Linux 6.6), or an nftables table with the owner flag and two chains whose policy is to drop (5.16).
+ * discipline) goes around tcx, so that both hooks simply drop everything.  Two mechanisms, both gone with our descriptors:
+ * BPF links at tcx (Linux 6.6), or an nftables table with the owner flag and two chains whose policy is to drop (5.16); its
+ * egress hook sees AF_PACKET's frames too and lets those pass that carry the mark of our sockets.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -106,6 +107,54 @@ nft_chain(
 	mnl_nlmsg_batch_next(batch);
 }
 
+/* Begins one expression of a rule; the caller adds its data and ends both nests. */
+static struct nlattr *
+nft_expr(struct nlmsghdr *nlh, const char *name, struct nlattr **data)
+{
+	struct nlattr *elem = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM);
+
+	mnl_attr_put_strz(nlh, NFTA_EXPR_NAME, name);
+	*data = mnl_attr_nest_start(nlh, NFTA_EXPR_DATA);
+	return elem;
+}
+
+/* meta mark LINUX_TX_MARK accept */
+static void
+nft_pass_marked(struct mnl_nlmsg_batch *batch, const char *table, const char *chain, uint32_t seq)
+{
+	struct nlmsghdr *nlh = nft_msg(batch, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWRULE,
+	    NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK, NFPROTO_NETDEV, 0, seq);
+	struct nlattr *list, *elem, *data, *value, *verdict;
+
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, table);
+	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, chain);
+	list = mnl_attr_nest_start(nlh, NFTA_RULE_EXPRESSIONS);
+	elem = nft_expr(nlh, "meta", &data);
+	mnl_attr_put_u32(nlh, NFTA_META_DREG, htonl(NFT_REG_1));
+	mnl_attr_put_u32(nlh, NFTA_META_KEY, htonl(NFT_META_MARK));
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, elem);
+	elem = nft_expr(nlh, "cmp", &data);
+	mnl_attr_put_u32(nlh, NFTA_CMP_SREG, htonl(NFT_REG_1));
+	mnl_attr_put_u32(nlh, NFTA_CMP_OP, htonl(NFT_CMP_EQ));
+	value = mnl_attr_nest_start(nlh, NFTA_CMP_DATA);
+	mnl_attr_put_u32(nlh, NFTA_DATA_VALUE, LINUX_TX_MARK);
+	mnl_attr_nest_end(nlh, value);
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, elem);
+	elem = nft_expr(nlh, "immediate", &data);
+	mnl_attr_put_u32(nlh, NFTA_IMMEDIATE_DREG, htonl(NFT_REG_VERDICT));
+	value = mnl_attr_nest_start(nlh, NFTA_IMMEDIATE_DATA);
+	verdict = mnl_attr_nest_start(nlh, NFTA_DATA_VERDICT);
+	mnl_attr_put_u32(nlh, NFTA_VERDICT_CODE, htonl(NF_ACCEPT));
+	mnl_attr_nest_end(nlh, verdict);
+	mnl_attr_nest_end(nlh, value);
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, elem);
+	mnl_attr_nest_end(nlh, list);
+	mnl_nlmsg_batch_next(batch);
+}
+
 /* => reads the acknowledgements of requests first .. last; 0 or the first error, negative */
 static int
 nft_acks(struct mnl_socket *nl, uint32_t first, uint32_t last)
@@ -161,6 +210,7 @@ quiet_nft(struct linux_quiet *quiet, const char *ifname, int ifindex, bool ingre
 	mnl_attr_put_u32(nlh, NFTA_TABLE_FLAGS, htonl(NFT_OWNER));
 	mnl_nlmsg_batch_next(batch);
 	nft_chain(batch, table, "egress", NFT_HOOK_EGRESS, ifname, ++seq);
+	nft_pass_marked(batch, table, "egress", ++seq);
 	if (ingress)
 		nft_chain(batch, table, "ingress", NFT_HOOK_INGRESS, ifname, ++seq);
 	nft_msg(batch, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, 0);

@@ -32,7 +32,7 @@ linux_tx_open(struct linux_tx *tx, int ifindex)
 {
 	/* Protocol 0: the socket receives nothing. */
 	struct sockaddr_ll sll = {.sll_family = AF_PACKET, .sll_ifindex = ifindex};
-	int one = 1, sndbuf = 4 << 20, error;
+	int one = 1, sndbuf = 4 << 20, mark = LINUX_TX_MARK, error;
 
 	tx->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (tx->fd < 0)
@@ -43,6 +43,7 @@ linux_tx_open(struct linux_tx *tx, int ifindex)
 		linux_tx_close(tx);
 		return error;
 	}
+	setsockopt(tx->fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 	setsockopt(tx->fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf));
 	return 0;
 }
