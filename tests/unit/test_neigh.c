@@ -1084,6 +1084,62 @@ test_random(void **state)
 			nexthop_release(held[h]);
 }
 
+/* The timers against a naive model: random setting, moving and stopping. */
+struct model_timer {
+	struct neigh_timer t;
+	uint64_t when; /* 0: not set */
+	unsigned fired;
+};
+
+static void
+model_fire(struct neigh_timer *t, uint64_t now)
+{
+	struct model_timer *m = (struct model_timer *)t;
+
+	assert_int_not_equal(m->when, 0);
+	assert_true(m->when <= now);
+	m->when = 0;
+	m->fired++;
+}
+
+static void
+test_timers(void **state)
+{
+	static struct model_timer m[600];
+	unsigned n = sizeof(m) / sizeof(m[0]);
+
+	srandom(13);
+	for (unsigned i = 0; i < n; i++) {
+		m[i] = (struct model_timer){.t.nt_fn = model_fire};
+		assert_int_equal(neigh_timer_adopt(), 0);
+	}
+	for (unsigned step = 0; step < 3000; step++) {
+		int64_t next, want = -1;
+
+		for (unsigned k = 0; k < 40; k++) {
+			struct model_timer *t = &m[(unsigned)random() % n];
+
+			if (random() % 4 != 0) {
+				t->when = world_now + 1 + (unsigned)random() % 1000;
+				neigh_timer_set(&t->t, t->when);
+			} else {
+				t->when = 0;
+				neigh_timer_stop(&t->t);
+			}
+		}
+		world_now += (unsigned)random() % 60;
+		next = neigh_timer_run(world_now);
+		for (unsigned i = 0; i < n; i++) {
+			assert_true(m[i].when == 0 || m[i].when > world_now); /* what was due has run */
+			if (m[i].when != 0 && (want < 0 || (int64_t)(m[i].when - world_now) < want))
+				want = (int64_t)(m[i].when - world_now);
+		}
+		assert_int_equal(next, want);
+	}
+	for (unsigned i = 0; i < n; i++)
+		neigh_timer_disown(&m[i].t);
+}
+
 int
 main(void)
 {
@@ -1107,6 +1163,7 @@ main(void)
 	    T(test_save),
 	    T(test_routes),
 	    T(test_random),
+	    T(test_timers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
