@@ -7,7 +7,10 @@
  *	2. a grace period: no worker is between look-up and nexthop_get with this index;
  *	3. the index names a blackhole: packets that waited in a ring are dropped;
  *	4. a grace period: no worker holds the object;
- *	5. the object is freed, the index joins the end of the free list (first in, first out: it rests long).
+ *	5. the object is freed, the index joins the end of the free list.  It rests there until NH_REST others came
+ *	   after it, because packets in rings may still name it.
+ * When an interface goes, step 3 comes at once for its next hops (nexthop_ifnet_detach): after the grace period that
+ * if_detach waits for, no worker can come from a packet in a ring to the interface's memory.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +30,10 @@ static uint32_t nh_refs[NH_MAX]; /* [c] */
 static uint32_t nh_next[NH_MAX]; /* [c] free list, 0 ends it */
 static uint32_t nh_free_first, nh_free_last;
 static uint32_t nh_fresh = NH_FIRST_DYNAMIC;
+static uint32_t nh_nfree;
 static uint32_t nh_inuse;
+
+#define NH_REST 1024
 
 static struct nexthop nh_fixed[NH_FIRST_DYNAMIC] = {
     [NH_NOROUTE_INDEX] = {.nh_type = NH_NOROUTE},
@@ -70,7 +76,7 @@ nexthop_fini(void)
 		nh_refs[i] = nh_next[i] = 0;
 	}
 	nh_fresh = NH_FIRST_DYNAMIC;
-	nh_free_first = nh_free_last = nh_inuse = 0;
+	nh_free_first = nh_free_last = nh_nfree = nh_inuse = 0;
 	for (unsigned i = 0; i <= mp_nworkers; i++) {
 		if (nexthop_marks[i] != NULL)
 			munmap(nexthop_marks[i], NH_MAX);
@@ -112,13 +118,11 @@ uint32_t
 nexthop_alloc(const struct nexthop *nh)
 {
 	struct nh_object *o;
-	uint32_t index = nh_free_first;
+	uint32_t index = nh_nfree > NH_REST || nh_fresh >= NH_MAX ? nh_free_first : nh_fresh;
 
 	ASSERT_CONTROL();
-	if (index == 0 && nh_fresh >= NH_MAX)
-		return NH_NOROUTE_INDEX;
 	if (index == 0)
-		index = nh_fresh;
+		return NH_NOROUTE_INDEX;
 	o = nh_object_make(nh, index);
 	if (o == NULL)
 		return NH_NOROUTE_INDEX;
@@ -126,6 +130,7 @@ nexthop_alloc(const struct nexthop *nh)
 		nh_free_first = nh_next[index];
 		if (nh_free_first == 0)
 			nh_free_last = 0;
+		nh_nfree--;
 	} else {
 		nh_fresh++;
 	}
@@ -149,7 +154,8 @@ nexthop_replace(uint32_t index, const struct nexthop *nh)
 	if (o == NULL)
 		return -ENOMEM;
 	atomic_store_explicit(&nexthop_table[index], &o->nh, memory_order_release);
-	mp_defer(&old->nh_deferred, nh_object_free);
+	if (old != &nh_fixed[NH_BLACKHOLE_INDEX])
+		mp_defer(&old->nh_deferred, nh_object_free);
 	return 0;
 }
 
@@ -178,6 +184,7 @@ nh_index_free(struct mp_deferred *d)
 	else
 		nh_free_first = index;
 	nh_free_last = index;
+	nh_nfree++;
 	nh_inuse--;
 }
 
@@ -198,7 +205,7 @@ nexthop_release(uint32_t index)
 	if (index < NH_FIRST_DYNAMIC)
 		return;
 	MP_ASSERT(index < NH_MAX && nh_refs[index] > 0);
-	if (--nh_refs[index] == 0)
+	if (--nh_refs[index] == 0 && nexthop_get(index) != &nh_fixed[NH_BLACKHOLE_INDEX])
 		mp_defer(&nexthop_get(index)->nh_deferred, nh_index_retire);
 }
 
@@ -224,6 +231,27 @@ nexthop_used(uint32_t index)
 		}
 	}
 	return used;
+}
+
+/*
+ * => control; the interface is going: nothing that is published leads to it from here on.  Next hops that somebody still
+ * holds become blackholes.
+ */
+void
+nexthop_ifnet_detach(const struct ifnet *ifp)
+{
+	const struct nexthop blackhole = {.nh_type = NH_BLACKHOLE};
+
+	ASSERT_CONTROL();
+	for (uint32_t i = NH_FIRST_DYNAMIC; i < nh_fresh; i++) {
+		const struct nexthop *nh = nexthop_get(i);
+
+		if (nh->nh_ifp != ifp)
+			continue;
+		/* Without memory the index and the object are lost, which beats a dangling interface. */
+		if (nh_refs[i] == 0 || nexthop_replace(i, &blackhole) != 0)
+			atomic_store_explicit(&nexthop_table[i], &nh_fixed[NH_BLACKHOLE_INDEX], memory_order_release);
+	}
 }
 
 /* => control; next hops in use or waiting to be free, for statistics and tests */

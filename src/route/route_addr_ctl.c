@@ -269,4 +269,5 @@ rt_ifnet_detach(struct ifnet *ifp)
 	rt_ifnet_changed(ifp);
 	rt_delete_ifnet(AF_INET, ifp);
 	rt_delete_ifnet(AF_INET6, ifp);
+	nexthop_ifnet_detach(ifp);
 }

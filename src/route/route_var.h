@@ -63,51 +63,52 @@ rt_cover_leads(uint32_t cover)
 }
 
 struct rt_table {
-	int family;
-	unsigned bits;
-	struct rt_node *root;
-	uint32_t nneigh;  /* entries of RT_NEIGH */
-	uint32_t nroutes; /* all others */
+	int family;	      /* [c] */
+	unsigned bits;	      /* [c] */
+	struct rt_node *root; /* [c] */
+	uint32_t nneigh;      /* [c] entries of RT_NEIGH */
+	uint32_t nroutes;     /* [c] all others */
 };
 extern struct rt_table rt_table4, rt_table6;
 
 struct rt_gpath {
-	struct rt_gw *gw;
-	struct rt_group *group;
-	uint16_t weight;
-	LIST_ENTRY(rt_gpath) link; /* of the gateway */
+	struct rt_gw *gw;	   /* [c] */
+	struct rt_group *group;	   /* [c] */
+	uint16_t weight;	   /* [c] */
+	LIST_ENTRY(rt_gpath) link; /* [c] of the gateway */
 };
 
 struct rt_gw {
-	LIST_ENTRY(rt_gw) link;
-	uint8_t family;
-	bool has_gw;	  /* else the interface itself */
-	bool local;	  /* the gateway is an address of ours: the packet goes to the loopback interface */
-	uint16_t ifindex; /* 0: found through the table */
-	uint16_t last;	  /* interface index it was found through last, to be shown */
-	union in_any addr;
-	struct rt_key key;
-	struct ifnet *ifp; /* while it can be reached */
-	uint32_t nh;	   /* with a reference; 0: cannot be reached */
-	unsigned refs;
-	LIST_HEAD(, rt_gpath) paths;
+	LIST_ENTRY(rt_gw) link; /* [c] */
+	uint8_t family;		/* [c] */
+	bool has_gw;		/* [c] else the interface itself */
+	bool local;		/* [c] the gateway is an address of ours: the packet goes to the loopback interface */
+	uint16_t ifindex;	/* [c] 0: found through the table */
+	uint16_t last;		/* [c] interface index it was found through last, to be shown */
+	union in_any addr;	/* [c] */
+	struct rt_key key;	/* [c] */
+	struct ifnet *ifp;	/* [c] while it can be reached */
+	uint32_t nh;		/* [c] with a reference; 0: cannot be reached */
+	unsigned refs;		/* [c] */
+	LIST_HEAD(, rt_gpath) paths; /* [c] */
 };
 
 struct rt_group {
-	LIST_ENTRY(rt_group) link;
-	uint8_t family;
-	unsigned refs;	/* routes */
-	uint32_t nh;	/* 0: no path can be reached */
-	uint32_t multi; /* own next hop of several paths, or 0 */
-	TAILQ_HEAD(, rtentry) routes;
-	unsigned npaths;
-	struct rt_gpath paths[];
+	LIST_ENTRY(rt_group) link;    /* [c] */
+	uint8_t family;		      /* [c] */
+	unsigned refs;		      /* [c] routes */
+	uint32_t nh;		      /* [c] 0: no path can be reached */
+	uint32_t multi;		      /* [c] own next hop of several paths, or 0 */
+	TAILQ_HEAD(, rtentry) routes; /* [c] */
+	unsigned npaths;	      /* [c] */
+	struct rt_gpath paths[];      /* [c] */
 };
 
 /* nexthop_ctl.c */
 int nexthop_init(void);
 void nexthop_fini(void);
 uint32_t nexthop_count(void);
+void nexthop_ifnet_detach(const struct ifnet *);
 
 /* rib_ctl.c: the trie */
 static inline struct rt_table *

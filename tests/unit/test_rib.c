@@ -596,6 +596,10 @@ test_detach(void **state)
 	eth1.if_dead = true;
 	ifnet_table[eth1.if_index] = NULL;
 	TAILQ_REMOVE(&ifnet_list, &eth1, if_list);
+	for (unsigned i = NH_FIRST_DYNAMIC; i < 100;
+	     i++) /* nothing leads to the interface's memory, not even stale indexes */
+		if (nexthop_get(i) != NULL)
+			assert_ptr_not_equal(nexthop_get(i)->nh_ifp, &eth1);
 	for (unsigned i = 0; i < nneighbours; i++)
 		if (neighbours[i].ifp == &eth1) {
 			nexthop_release(neighbours[i].nh);
@@ -605,9 +609,6 @@ test_detach(void **state)
 	double_poll();
 	double_poll();
 	double_poll();
-	for (unsigned i = NH_FIRST_DYNAMIC; i < 100; i++) /* nothing leads to the interface's memory any more */
-		if (nexthop_get(i) != NULL)
-			assert_ptr_not_equal(nexthop_get(i)->nh_ifp, &eth1);
 	assert_string_equal(says("100.64.0.1"), "via 10.1.0.1 eth2");
 	assert_string_equal(says("172.16.0.1"), "none");
 	assert_int_equal(delete ("198.18.0.0/15"), -ESRCH);
