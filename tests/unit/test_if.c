@@ -168,6 +168,7 @@ burst_send(struct worker *w, void *arg)
 {
 	struct burst *b = arg;
 	struct pktvec v = {0};
+	unsigned piece = b->piece;
 
 	for (unsigned i = 0; i < b->n; i++) {
 		struct rte_mbuf *m = pkt_originate(w);
@@ -176,7 +177,9 @@ burst_send(struct worker *w, void *arg)
 		pkt_meta(m)->aux = i;
 		pkt_meta(m)->oif = b->index[i % b->nif];
 		pktvec_add(&v, m);
-		if (v.n == b->piece || i + 1 == b->n) {
+		if (v.n == piece || i + 1 == b->n) {
+			if (b->piece == 5) /* small and large ones in turn */
+				piece = 45 - piece;
 			if_transmit(w, &v);
 			if (v.n != 0)
 				abort();
@@ -193,7 +196,7 @@ static void
 test_bursts(void **state)
 {
 	static const unsigned sizes[] = {1, 2, 7, 15, 16, 17, 63, 64, 65, 127, 128, 129, 200};
-	static const unsigned pieces[] = {1, 7, 33, 63, 64};
+	static const unsigned pieces[] = {1, 5, 7, 33, 63, 64};
 	struct record rec[NIF];
 	struct ifnet *ifp[NIF];
 
