@@ -10,7 +10,7 @@
 struct address {
 	struct cmd_addr addr, peer, broadcast;
 	bool has_addr, has_peer, has_broadcast;
-	bool remove, anycast, eui64;
+	bool remove, alias, anycast, eui64;
 	int deprecated; /* -1: not said */
 	int plen;	/* from netmask or prefixlen, -1: not said */
 	json_t *pltime, *vltime;
@@ -105,6 +105,8 @@ address_commit(struct cmd_ctx *ctx, const char *ifname, struct address *a)
 			cmd_set(ctx, p, "peer", json_string(a->peer.text));
 		if (a->has_broadcast)
 			cmd_set(ctx, p, "broadcast", json_string(a->broadcast.text));
+		if (!v6 && !a->alias) /* as in NetBSD: in place of the first one */
+			cmd_set(ctx, p, "replace", json_true());
 		if (a->anycast)
 			cmd_set(ctx, p, "anycast", json_true());
 		if (a->deprecated >= 0)
@@ -175,6 +177,7 @@ address_keyword(struct cmd_ctx *ctx, int family, char *const *w, struct address 
 	int error;
 
 	if (strcmp(w[0], "alias") == 0) {
+		a->alias = true;
 		a->word = w[0];
 		return 1;
 	}

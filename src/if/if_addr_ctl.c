@@ -84,6 +84,26 @@ ifa_detach(struct ifaddr *ifa)
 	ifa_sync(ifa);
 }
 
+/*
+ * => control; takes the address away and frees it.
+ *
+ * 1. Unlink: nobody finds it any more.
+ * 2. DAD and routing let go of it; another address of the same prefix has a connected route of its own.
+ * 3. The protocols publish what workers need to know without it.
+ */
+void
+if_addr_remove(struct ifaddr *ifa)
+{
+	ASSERT_CONTROL();
+	TAILQ_REMOVE(&ifa->ifa_ifp->if_addrs, ifa, ifa_list);
+	neigh_ifaddr_stop_dad(ifa);
+	rt_ifaddr_delete(ifa);
+	ifa_changed(ifa);
+	if (ifa->ifa_timer != NULL)
+		event_free(ifa->ifa_timer);
+	free(ifa);
+}
+
 static void
 ifa_lifetime_expired(evutil_socket_t fd, short what, void *arg)
 {
@@ -102,7 +122,7 @@ if_addr_lifetime(struct ifaddr *ifa)
 
 	ASSERT_CONTROL();
 	if (ifa->ifa_valid <= now) {
-		(void)if_addr_delete(ifa->ifa_ifp, ifa->ifa_family, &ifa->ifa_addr);
+		if_addr_remove(ifa);
 		return false;
 	}
 	if (ifa->ifa_preferred <= now || ifa->ifa_user_deprecated)
@@ -308,23 +328,6 @@ if_addr_add(struct ifnet *ifp, const struct ifaddr *spec)
 	return 0;
 }
 
-/*
- * 1. Unlink: nobody finds it any more.
- * 2. DAD and routing let go of it; another address of the same prefix has a connected route of its own.
- * 3. The protocols publish what workers need to know without it.
- */
-static void
-ifa_destroy(struct ifaddr *ifa)
-{
-	TAILQ_REMOVE(&ifa->ifa_ifp->if_addrs, ifa, ifa_list);
-	neigh_ifaddr_stop_dad(ifa);
-	rt_ifaddr_delete(ifa);
-	ifa_changed(ifa);
-	if (ifa->ifa_timer != NULL)
-		event_free(ifa->ifa_timer);
-	free(ifa);
-}
-
 int
 if_addr_delete(struct ifnet *ifp, int family, const union in_any *addr)
 {
@@ -334,7 +337,7 @@ if_addr_delete(struct ifnet *ifp, int family, const union in_any *addr)
 	ifa = ifa_lookup(ifp, family, addr);
 	if (ifa == NULL)
 		return -EADDRNOTAVAIL;
-	ifa_destroy(ifa);
+	if_addr_remove(ifa);
 	return 0;
 }
 
@@ -347,7 +350,7 @@ if_addr_delete_all(struct ifnet *ifp, int family)
 	for (ifa = TAILQ_FIRST(&ifp->if_addrs); ifa != NULL; ifa = next) {
 		next = TAILQ_NEXT(ifa, ifa_list);
 		if (family == AF_UNSPEC || ifa->ifa_family == family)
-			ifa_destroy(ifa);
+			if_addr_remove(ifa);
 	}
 }
 

@@ -370,6 +370,18 @@ addr_error(int error)
 	}
 }
 
+/* The interface's first address of the family that was set by somebody, if it is another than addr; or NULL. */
+static struct ifaddr *
+first_address(struct ifnet *ifp, int family, const union in_any *addr)
+{
+	struct ifaddr *ifa;
+
+	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+		if (ifa->ifa_family == family && !(ifa->ifa_flags & (IFA_INTERNAL | IFA_LINKLOCAL | IFA_AUTOCONF)))
+			return memcmp(&ifa->ifa_addr, addr, sizeof(*addr)) == 0 ? NULL : ifa;
+	return NULL;
+}
+
 /*
  * The first address of an interface that is down takes it up, as in NetBSD; an IPv4 address set before that is not
  * probed for.  The link-local address comes before other IPv6 addresses.
@@ -378,7 +390,7 @@ static int
 m_addr_add(struct ctl_req *req, json_t *params, json_t **result)
 {
 	struct ifnet *ifp = param_interface(req, params);
-	struct ifaddr spec = {0};
+	struct ifaddr spec = {0}, *old = NULL;
 	int error;
 
 	if (ifp == NULL)
@@ -386,6 +398,10 @@ m_addr_add(struct ctl_req *req, json_t *params, json_t **result)
 	if ((error = parse_spec(req, ifp, params, &spec)) != 0)
 		return error;
 	error = if_addr_check(ifp, &spec);
+	if (error == 0 && json_is_true(json_object_get(params, "replace")))
+		old = first_address(ifp, spec.ifa_family, &spec.ifa_addr);
+	if (old != NULL)
+		if_addr_remove(old);
 	if (error == 0 && spec.ifa_family == AF_INET6)
 		(void)if_set_flags(ifp, IFF_SMP_UP, 0);
 	if (error == 0)
@@ -422,7 +438,7 @@ static const struct ctl_param p_set[] = {{"name", "string"}, {"up", "bool?"}, {"
     {NULL, NULL}};
 static const struct ctl_param p_addr_add[] = {{"name", "string"}, {"family", "string"}, {"address", "string"},
     {"plen", "int"}, {"peer", "string?"}, {"broadcast", "string?"}, {"anycast", "bool?"}, {"deprecated", "bool?"},
-    {"pltime", "int?"}, {"vltime", "int?"}, {"eui64", "bool?"}, {NULL, NULL}};
+    {"pltime", "int?"}, {"vltime", "int?"}, {"eui64", "bool?"}, {"replace", "bool?"}, {NULL, NULL}};
 static const struct ctl_param p_addr_delete[] = {
     {"name", "string"}, {"family", "string"}, {"address", "string"}, {NULL, NULL}};
 

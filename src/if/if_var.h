@@ -20,6 +20,7 @@ extern _Atomic int if_auto_linklocal; /* [a] net.inet6.ip6.auto_linklocal */
 int if_addr_check(const struct ifnet *, const struct ifaddr *);
 /* => sets the broadcast address that goes without saying, where there is one */
 void if_addr_default_broadcast(const struct ifnet *, struct ifaddr *);
+void if_addr_remove(struct ifaddr *);
 bool if_addr_lifetime(struct ifaddr *);
 /* => the lower 64 bits from the link address (RFC 4291, appendix A) */
 void if_addr_eui64(uint64_t lladdr, struct in6_addr *);

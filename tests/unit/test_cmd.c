@@ -22,19 +22,20 @@ static const struct {
     {"ifconfig shmif0 create linkstr 'bus 0' 10.0.0.1/24 up",
 	"if.create {\"name\":\"shmif0\"}; if.set {\"linkstr\":\"/d/bus 0\",\"name\":\"shmif0\"}; "
 	"if.set {\"name\":\"shmif0\",\"up\":true}; "
-	"if.addr.add {\"address\":\"10.0.0.1\",\"family\":\"inet\",\"name\":\"shmif0\",\"plen\":24}"},
+	"if.addr.add {\"address\":\"10.0.0.1\",\"family\":\"inet\",\"name\":\"shmif0\",\"plen\":24,\"replace\":true}"},
     {"ifconfig shmif0 linkstr /abs -linkstr",
 	"if.set {\"linkstr\":\"/abs\",\"name\":\"shmif0\"}; if.set {\"linkstr\":null,\"name\":\"shmif0\"}"},
-    {"ifconfig wm0 10.1.2.3", "if.addr.add {\"address\":\"10.1.2.3\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":8}"},
+    {"ifconfig wm0 10.1.2.3",
+	"if.addr.add {\"address\":\"10.1.2.3\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":8,\"replace\":true}"},
     {"ifconfig wm0 172.16.0.1",
-	"if.addr.add {\"address\":\"172.16.0.1\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":16}"},
+	"if.addr.add {\"address\":\"172.16.0.1\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":16,\"replace\":true}"},
     {"ifconfig wm0 192.0.2.1",
-	"if.addr.add {\"address\":\"192.0.2.1\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":24}"},
+	"if.addr.add {\"address\":\"192.0.2.1\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":24,\"replace\":true}"},
     {"ifconfig wm0 inet 10.0.0.1 netmask 0xffffff00 broadcast 10.0.0.255 alias",
 	"if.addr.add "
 	"{\"address\":\"10.0.0.1\",\"broadcast\":\"10.0.0.255\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":24}"},
     {"ifconfig wm0 inet 10.0.0.1 netmask 255.255.255.252",
-	"if.addr.add {\"address\":\"10.0.0.1\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":30}"},
+	"if.addr.add {\"address\":\"10.0.0.1\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":30,\"replace\":true}"},
     {"ifconfig wm0 inet 10.0.0.1 netmask 255.0.255.0", "!ifconfig: netmask: '255.0.255.0' has holes"},
     {"ifconfig wm0 alias 10.0.0.2/24",
 	"if.addr.add {\"address\":\"10.0.0.2\",\"family\":\"inet\",\"name\":\"wm0\",\"plen\":24}"},
@@ -44,9 +45,9 @@ static const struct {
     {"ifconfig wm0 inet6 fe80::1%wm0/64 delete",
 	"if.addr.delete {\"address\":\"fe80::1\",\"family\":\"inet6\",\"name\":\"wm0\"}"},
     {"ifconfig wm0 inet6 fe80::1%wm1/64", "!ifconfig: fe80::1%wm1/64: the zone is not wm0"},
-    {"ifconfig gif0 10.0.0.1 10.0.0.2",
-	"if.addr.add "
-	"{\"address\":\"10.0.0.1\",\"family\":\"inet\",\"name\":\"gif0\",\"peer\":\"10.0.0.2\",\"plen\":8}"},
+    {"ifconfig gif0 10.0.0.1 10.0.0.2", "if.addr.add "
+					"{\"address\":\"10.0.0.1\",\"family\":\"inet\",\"name\":\"gif0\",\"peer\":\"10."
+					"0.0.2\",\"plen\":8,\"replace\":true}"},
     {"ifconfig gif0 inet6 fd00::1/128 fd00::2",
 	"if.addr.add "
 	"{\"address\":\"fd00::1\",\"family\":\"inet6\",\"name\":\"gif0\",\"peer\":\"fd00::2\",\"plen\":128}"},

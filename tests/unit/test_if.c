@@ -61,7 +61,8 @@ sum_holds(void)
 /* An interface type that records what it is given. */
 
 struct record {
-	unsigned n, calls, flushes;
+	_Atomic unsigned n;
+	unsigned calls, flushes;
 	uint32_t seq[4096];
 };
 
@@ -752,6 +753,21 @@ test_methods(void **state)
 	if_config_save(collect, text);
 	assert_string_equal(text, saved);
 
+	/* another one in place of the first, which is not lo0's own */
+	assert_int_equal(call("if.addr.add",
+			     json_pack("{s:s,s:s,s:s,s:i,s:b}", "name", "rec0", "family", "inet", "address", "10.0.2.1",
+				 "plen", 24, "replace", 1),
+			     NULL),
+	    0);
+	assert_null(find(ifp, "10.0.0.1/24"));
+	assert_non_null(find(ifp, "10.0.1.1/24"));
+	assert_non_null(find(ifp, "10.0.2.1/24"));
+	assert_int_equal(call("if.addr.add",
+			     json_pack("{s:s,s:s,s:s,s:i,s:b}", "name", "lo0", "family", "inet", "address", "10.8.8.8",
+				 "plen", 32, "replace", 1),
+			     NULL),
+	    0);
+	assert_non_null(find(ifnet_by_name("lo0"), "127.0.0.1/8"));
 	assert_int_equal(call("if.list", json_pack("{s:s}", "name", "lo0"), &list), 0);
 	assert_int_equal(json_array_size(list), 1);
 	o = json_array_get(list, 0);
