@@ -144,3 +144,30 @@ each_family() {
 	"$1" ping 10.0.1.1 traceroute 10.0.0.2 net.inet.ip.forwarding -w
 	"$1" ping6 2001:db8:1::1 traceroute6 2001:db8::2 net.inet6.ip6.forwarding -X
 }
+
+# A router R between two segments whose hosts are the test's own frames; no duplicate address detection; static neighbours
+#	10.0.0.1 02:..:01 --- bus0 --- 10.0.0.2 R 10.0.1.2 --- bus1 --- 10.0.1.1 02:..:11
+#	2001:db8::1                          ::2   2001:db8:1::2             ::1
+wired() {
+	local i f
+	daemon R "$@"
+	for f in ip ip6; do
+		i=net.inet${f#ip}.$f
+		run R sysctl -w $i.dad_count=0
+		run R sysctl -w $i.forwarding=1
+	done
+	set_if R shmif0 bus0 10.0.0.2/24 2001:db8::2/64
+	set_if R shmif1 bus1 10.0.1.2/24 2001:db8:1::2/64
+	for i in 0 1; do
+		run R arp -s 10.0.$i.1 02:00:00:00:00:${i}1
+		run R ndp -s 2001:db8:$i::1 02:00:00:00:00:${i}1
+	done
+	run R ndp -s fe80::1%shmif0 02:00:00:00:00:01
+}
+
+# The rest of a test is Python: tests/net/NAME.py with the daemon's socket
+frames() { # frames NAME DAEMON
+	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$TOP/tests/net/$1.py" "$BUILD" "$PWD/$2.sock" >wire.out 2>&1 ||
+	    { cat wire.out; smp "$2" drops; atf_fail "$1.py: exit status not 0"; }
+	cat wire.out
+}

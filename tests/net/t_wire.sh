@@ -1,0 +1,18 @@
+# What a router does with single frames, as its segments and counters show it.
+#
+#	02:..:01 10.0.0.1 --- bus0 --- 10.0.0.2 R 10.0.1.2 --- bus1 --- 10.0.1.1 02:..:11
+#	      2001:db8::1                    ::2   2001:db8:1::2      2001:db8:1::1
+
+test_case checks "each check of a router: what goes on, what is answered with which quote, the drop's name, the counter"
+checks_body() {
+	wired
+	run R ifconfig shmif1 mtu 1280
+	run R sysctl -w net.inet.icmp.errppslimit=-1
+	run R sysctl -w net.inet6.icmp6.errppslimit=-1
+	run R route add -net 198.51.100.0/24 127.0.0.1 -reject
+	run R route add -net 203.0.113.0/24 127.0.0.1 -blackhole
+	run R route add -inet6 2001:db8:eeee::/48 ::1 -reject
+	run R route add -inet6 2001:db8:dddd::/48 ::1 -blackhole
+	frames checks R
+	finish
+}
