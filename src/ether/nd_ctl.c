@@ -106,11 +106,31 @@ nd_target(struct nd_msg *msg)
 	return !IN6_IS_ADDR_MULTICAST(&msg->target.in6) && !IN6_IS_ADDR_UNSPECIFIED(&msg->target.in6);
 }
 
+static const struct in6_addr nd_allnodes = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}};
+
+/* Answers for an address that is published here (RFC 4861 section 7.2.8: without override). */
+static void
+nd_proxy(struct nd_msg *msg)
+{
+	const struct neigh *n = neigh_find(msg->ifp, AF_INET6, &msg->target, true);
+	bool unspecified = IN6_IS_ADDR_UNSPECIFIED(&msg->src.in6);
+	uint8_t flags = (uint8_t)((nd_forwarding() ? ND_NA_ROUTER : 0) | (unspecified ? 0 : ND_NA_SOLICITED));
+	struct ifaddr *ifa;
+
+	/* The host itself, which asks whether its address is free, is not told that it is taken. */
+	if (n == NULL || memcmp(n->n_lladdr, msg->sender, ETHER_ADDRLEN) == 0 ||
+	    (!unspecified && !neigh_onlink(msg->ifp, AF_INET6, &msg->src)))
+		return;
+	ifa = if_addr_select(msg->ifp, AF_INET6, unspecified ? &msg->target : &msg->src);
+	if (ifa != NULL)
+		nd_send_na(msg->ifp, &ifa->ifa_addr.in6, unspecified ? &nd_allnodes : &msg->src.in6,
+		    unspecified ? NULL : msg->source_lladdr, &msg->target.in6, n->n_lladdr, flags);
+}
+
 /* => NULL: consumed; else why the message is bad */
 static const char *
 nd_solicitation(struct nd_msg *msg)
 {
-	static const struct in6_addr allnodes = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}};
 	const struct in6_addr *src = &msg->src.in6, *dst = &msg->dst.in6;
 	const union in_any *target = &msg->target;
 	bool unspecified = IN6_IS_ADDR_UNSPECIFIED(src);
@@ -131,8 +151,10 @@ nd_solicitation(struct nd_msg *msg)
 	}
 	COUNT(mp_control(), ND_RCVD_NS);
 	ifa = neigh_own(msg->ifp, AF_INET6, target);
-	if (ifa == NULL)
+	if (ifa == NULL) {
+		nd_proxy(msg);
 		return NULL;
+	}
 	if (ifa->ifa_flags & IFA_TENTATIVE) {
 		/* RFC 4862 section 5.4.3: somebody else checks the same address */
 		if (unspecified && !msg->looped) {
@@ -144,14 +166,14 @@ nd_solicitation(struct nd_msg *msg)
 	flags = (uint8_t)((nd_forwarding() ? ND_NA_ROUTER : 0) |
 			  ((ifa->ifa_flags & IFA_ANYCAST) != 0 ? 0 : ND_NA_OVERRIDE));
 	if (unspecified) {
-		nd_send_na(msg->ifp, &target->in6, &allnodes, NULL, &target->in6, flags);
+		nd_send_na(msg->ifp, &target->in6, &nd_allnodes, NULL, &target->in6, NULL, flags);
 		return NULL;
 	}
 	if (neigh_own(msg->ifp, AF_INET6, &msg->src) != NULL || !neigh_onlink(msg->ifp, AF_INET6, &msg->src))
 		return "solicitation from a stranger";
 	nd_learn_source(msg);
 	/* The answer goes back to who asked, without counting as use of the entry. */
-	nd_send_na(msg->ifp, &target->in6, src, msg->source_lladdr, &target->in6, flags | ND_NA_SOLICITED);
+	nd_send_na(msg->ifp, &target->in6, src, msg->source_lladdr, &target->in6, NULL, flags | ND_NA_SOLICITED);
 	return NULL;
 }
 

@@ -130,7 +130,7 @@ nd_send_ns(struct ifnet *ifp, const struct in6_addr *src, const struct in6_addr 
 
 void
 nd_send_na(struct ifnet *ifp, const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *dstmac,
-    const struct in6_addr *target, uint8_t flags)
+    const struct in6_addr *target, const uint8_t *lladdr, uint8_t flags)
 {
 	struct nd_neighbor *na;
 	struct rte_mbuf *m;
@@ -146,6 +146,8 @@ nd_send_na(struct ifnet *ifp, const struct in6_addr *src, const struct in6_addr 
 	na->flags = flags;
 	memcpy(&na->target, target, sizeof(*target));
 	nd_option(ifp, (struct nd_lladdr_opt *)(na + 1), ND_OPT_TARGET);
+	if (lladdr != NULL)
+		memcpy(((struct nd_lladdr_opt *)(na + 1))->addr, lladdr, ETHER_ADDRLEN);
 	nd_checksum(m);
 	COUNT(mp_control(), ND_SENT_NA);
 	nd_transmit(ifp, dst, dstmac, m);
@@ -154,8 +156,8 @@ nd_send_na(struct ifnet *ifp, const struct in6_addr *src, const struct in6_addr 
 void
 nd_announce(struct ifnet *ifp, const struct in6_addr *addr)
 {
-	nd_send_na(
-	    ifp, addr, &nd_allnodes, NULL, addr, (uint8_t)(ND_NA_OVERRIDE | (nd_forwarding() ? ND_NA_ROUTER : 0)));
+	nd_send_na(ifp, addr, &nd_allnodes, NULL, addr, NULL,
+	    (uint8_t)(ND_NA_OVERRIDE | (nd_forwarding() ? ND_NA_ROUTER : 0)));
 }
 
 void

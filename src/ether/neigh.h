@@ -50,6 +50,9 @@ void neigh_ifnet_detach(struct ifnet *);
 /* => control; link address or MTU changed: next hops are built again */
 void neigh_ifnet_changed(struct ifnet *);
 
+/* => control; the IPv6 addresses that are answered for on the interface, up to max of them into out; how many there are */
+unsigned neigh_published6(const struct ifnet *, struct in6_addr *out, unsigned max);
+
 /* => control; emits "arp -s" and "ndp -s" lines of static entries */
 void neigh_config_save(void (*line)(void *, const char *), void *arg);
 

@@ -12,6 +12,7 @@
 
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
+#include "ip6/ip6.h"
 #include "route/route.h"
 
 #define NEIGH_BUCKETS 4096
@@ -19,6 +20,7 @@
 
 LIST_HEAD(neigh_bucket, neigh);
 static struct neigh_bucket neigh_table[NEIGH_BUCKETS]; /* [c] */
+static bool neigh_stopping;			       /* [c] */
 static uint32_t neigh_seed;			       /* [c] so that senders cannot aim at one bucket */
 
 static struct neigh_bucket *
@@ -85,11 +87,34 @@ neigh_onlink(struct ifnet *ifp, int family, const union in_any *addr)
 void
 neigh_set_published(struct neigh *n, bool on)
 {
+	struct neigh_family *nf = neigh_family(n->n_family);
+
 	ASSERT_CONTROL();
 	if (((n->n_flags & NEIGH_F_PUB) != 0) == on)
 		return;
 	n->n_flags ^= NEIGH_F_PUB;
-	neigh_watch_add(on ? 1 : -1);
+	nf->nf_published += on ? 1 : -1u;
+	if (n->n_family == AF_INET)
+		neigh_watch_add(on ? 1 : -1);
+	else if (!neigh_stopping)
+		ip6_ifaddr_changed(n->n_ifp); /* the groups that solicitations for it are sent to */
+}
+
+unsigned
+neigh_published6(const struct ifnet *ifp, struct in6_addr *out, unsigned max)
+{
+	unsigned found = 0;
+	struct neigh *n;
+
+	ASSERT_CONTROL();
+	for (unsigned i = 0; neigh_inet6.nf_published > 0 && i < NEIGH_BUCKETS; i++)
+		LIST_FOREACH (n, &neigh_table[i], n_hash)
+			if (n->n_ifp == ifp && n->n_family == AF_INET6 && (n->n_flags & NEIGH_F_PUB) != 0) {
+				if (found < max)
+					out[found] = n->n_addr.in6;
+				found++;
+			}
+	return found;
 }
 
 /* => control; routes use the neighbour's next hop */
@@ -567,6 +592,7 @@ neigh_init(void)
 	int error;
 
 	ASSERT_CONTROL();
+	neigh_stopping = false;
 	neigh_seed = neigh_random(UINT32_MAX);
 	for (unsigned i = 0; i < NEIGH_BUCKETS; i++)
 		LIST_INIT(&neigh_table[i]);
@@ -600,6 +626,7 @@ void
 neigh_fini(void)
 {
 	ASSERT_CONTROL();
+	neigh_stopping = true; /* the protocols above have gone */
 	neigh_walk(AF_UNSPEC, neigh_fini_one, NULL);
 	dad_fini();
 	neigh_timer_fini();

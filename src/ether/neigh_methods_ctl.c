@@ -315,8 +315,8 @@ neigh_add(struct ctl_req *req, json_t *params, json_t **result)
 	if ((family == AF_INET && (IN_MULTICAST(ntohl(addr.in4.s_addr)) || addr.in4.s_addr == INADDR_ANY)) ||
 	    (family == AF_INET6 && (IN6_IS_ADDR_MULTICAST(&addr.in6) || IN6_IS_ADDR_UNSPECIFIED(&addr.in6))))
 		return ctl_error(req, EINVAL, "%s: not the address of a host", text);
-	if ((pub || proxy) && family != AF_INET)
-		return ctl_error(req, EOPNOTSUPP, "only IPv4 addresses can be published");
+	if (pub && !proxy && family != AF_INET)
+		return ctl_error(req, EOPNOTSUPP, "IPv6 addresses are published by proxy alone");
 	if (ifp == NULL) {
 		if (neigh_is_linklocal(family, &addr))
 			return ctl_error(req, EINVAL, "%s: which interface? (%s%%IF)", text, text);
@@ -482,7 +482,8 @@ neigh_save_one(struct neigh *n, void *arg)
 	neigh_addr_string(n->n_family, &n->n_addr, n->n_ifp, text, sizeof(text));
 	neigh_lladdr_string(n->n_lladdr, mac);
 	snprintf(line, sizeof(line), "%s -s %s %s%s%s", n->n_family == AF_INET ? "arp" : "ndp", text, mac,
-	    n->n_flags & NEIGH_F_PUB ? " pub" : "", n->n_flags & NEIGH_F_PROXY ? " proxy" : "");
+	    n->n_flags & NEIGH_F_PUB && n->n_family == AF_INET ? " pub" : "",
+	    n->n_flags & NEIGH_F_PROXY ? " proxy" : "");
 	neigh_row_add(arg, n->n_ifp, n->n_family, &n->n_addr, json_string(line));
 }
 

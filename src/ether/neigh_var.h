@@ -110,6 +110,7 @@ struct neigh_family {
 	void (*nf_solicit)(struct neigh *, struct rte_mbuf *prompt, bool unicast); /* [I] */
 	struct neigh_list nf_list[NEIGH_NSTATES];				   /* [c] */
 	unsigned nf_count[NEIGH_NSTATES];					   /* [c] */
+	unsigned nf_published;							   /* [c] */
 	unsigned nf_total;							   /* [c] */
 };
 extern struct neigh_family neigh_inet, neigh_inet6;
@@ -210,9 +211,9 @@ void nd_send_ns(struct ifnet *, const struct in6_addr *src, const struct in6_add
 #define ND_NA_ROUTER	0x80
 #define ND_NA_SOLICITED 0x40
 #define ND_NA_OVERRIDE	0x20
-/* => dstmac NULL: dst is resolved, or mapped if it is a group */
+/* => dstmac NULL: dst is resolved, or mapped if it is a group; lladdr: the target's, NULL: ours */
 void nd_send_na(struct ifnet *, const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *dstmac,
-    const struct in6_addr *target, uint8_t flags);
+    const struct in6_addr *target, const uint8_t *lladdr, uint8_t flags);
 void nd_announce(struct ifnet *, const struct in6_addr *);
 
 extern _Atomic int ip6_forwarding; /* [a] ip6's setting: a router says so in its advertisements */

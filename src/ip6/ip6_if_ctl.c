@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ether/neigh.h"
 #include "ip6/ip6_var.h"
 
 struct in6_own *_Atomic in6_own;
@@ -69,7 +70,7 @@ static struct in6_if *
 in6_if_build(struct ifnet *ifp, int *error)
 {
 	struct ifaddr *ifa;
-	uint32_t n = 0, ngroups = 0, all = 0;
+	uint32_t n = 0, ngroups = 0, all = 0, npub;
 
 	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
 		n += ifaddr_usable(ifa);
@@ -77,7 +78,9 @@ in6_if_build(struct ifnet *ifp, int *error)
 	}
 	if (all == 0)
 		return NULL;
-	struct in6_if *in6 = calloc(1, sizeof(*in6) + n * sizeof(in6->a[0]) + (all + 4) * sizeof(struct in6_addr));
+	npub = neigh_published6(ifp, NULL, 0);
+	struct in6_if *in6 =
+	    calloc(1, sizeof(*in6) + n * sizeof(in6->a[0]) + (all + npub + 4) * sizeof(struct in6_addr));
 	if (in6 == NULL) {
 		*error = -ENOMEM;
 		return NULL;
@@ -100,6 +103,15 @@ in6_if_build(struct ifnet *ifp, int *error)
 		in6->a[in6->n++] = (struct in6_ifa){.addr = ifa->ifa_addr.in6,
 		    .plen = ifa->ifa_plen,
 		    .deprecated = (ifa->ifa_flags & IFA_DEPRECATED) != 0};
+	}
+	/* The groups of addresses that are answered for by proxy */
+	neigh_published6(ifp, &group[ngroups], npub);
+	for (; npub > 0; npub--, ngroups++) {
+		uint8_t low[3];
+
+		memcpy(low, &group[ngroups].s6_addr[13], 3);
+		inet_pton(AF_INET6, "ff02::1:ff00:0", &group[ngroups]);
+		memcpy(&group[ngroups].s6_addr[13], low, 3);
 	}
 	qsort(group, ngroups, sizeof(group[0]), group_compare);
 	in6->group = group;

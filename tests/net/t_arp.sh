@@ -121,6 +121,14 @@ proxy_body() {
 	run A arp -d 10.0.0.80
 	smp A ping -n -c 1 -w 4 10.0.0.80 >/dev/null
 	shows_not A "\(10.0.0.80\) at 0" arp -an
+	# the same by neighbour discovery
+	run B ndp -s 2001:db8::80 02:00:00:00:00:80 proxy
+	smp A ping6 -n -c 1 -X 1 2001:db8::80 >/dev/null
+	shows A "^2001:db8::80 +02:00:00:00:00:80 shmif0" ndp -an
+	run B ndp -d 2001:db8::80
+	run A ndp -d 2001:db8::80
+	smp A ping6 -n -c 1 -X 4 2001:db8::80 >/dev/null
+	shows_not A "^2001:db8::80 +0" ndp -an
 	finish
 }
 

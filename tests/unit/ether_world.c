@@ -243,6 +243,11 @@ ip6_input(struct worker *w, struct pktvec *v)
 }
 
 void
+ip6_ifaddr_changed(struct ifnet *ifp)
+{
+}
+
+void
 icmp_ctl_unreachable(struct rte_mbuf *m)
 {
 	event_of(W_UNREACH, m, 0);

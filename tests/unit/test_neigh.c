@@ -316,7 +316,7 @@ test_ageing(void **state)
 		nexthop_marks[0][nh] = 1; /* a worker sends */
 		world_wait(1100);
 		assert_int_equal(state_of(kind->host), NEIGH_DELAY);
-		world_wait(4000);
+		world_wait(3500);
 		assert_int_equal(state_of(kind->host), NEIGH_DELAY);
 		for (unsigned t = 0; t < 2000 && state_of(kind->host) == NEIGH_DELAY; t += 50)
 			world_wait(50);
@@ -901,6 +901,27 @@ test_methods(void **state)
 	arp(1, (const uint8_t[]){2, 0, 0, 0, 0, 0x80}, "0.0.0.0", "10.0.1.80"); /* its owner */
 	assert_int_equal(world_count(W_FRAME), 1);
 	assert_int_equal(neigh_watch, 1);
+	/* the same by neighbour discovery */
+	assert_int_equal(
+	    world_call("neigh.add",
+		"{\"family\":\"inet6\",\"address\":\"2001:db8:1::80\",\"lladdr\":\"02:00:00:00:00:80\",\"proxy\":true}",
+		NULL),
+	    0);
+	struct in6_addr published[2];
+	assert_int_equal(neigh_published6(&world_if[1], published, 2), 1);
+	assert_int_equal(neigh_published6(&world_if[2], published, 2), 0);
+	world_clear();
+	nd(NS, 0, "2001:db8:1::9", "ff02::1:ff00:80", "2001:db8:1::80", 1, peer);
+	assert_int_equal(world_count(W_FRAME), 1);
+	assert_int_equal(world_last(W_FRAME)->data[58], 0xc0);
+	assert_memory_equal(world_last(W_FRAME)->data + 54 + 26, "\x02\x00\x00\x00\x00\x80", 6);
+	expect_checksum(world_last(W_FRAME));
+	nd(NS, 0, "::", "ff02::1:ff00:80", "2001:db8:1::80", 0, (const uint8_t[]){2, 0, 0, 0, 0, 0x80}); /* its owner */
+	assert_int_equal(world_count(W_FRAME), 1);
+	assert_int_equal(world_call("neigh.delete", "{\"family\":\"inet6\",\"address\":\"2001:db8:1::80\"}", NULL), 0);
+	assert_int_equal(neigh_published6(&world_if[1], published, 2), 0);
+	nd(NS, 0, "2001:db8:1::9", "ff02::1:ff00:80", "2001:db8:1::80", 1, peer);
+	assert_int_equal(world_count(W_FRAME), 1);
 	/* errors */
 	static const struct {
 		const char *params;
