@@ -232,3 +232,46 @@ counters_body() {
 	shows A "output: [01] packets?, [0-9]+ bytes" ifconfig -v shmif0
 	finish
 }
+
+test_case mtu "frames to 9000 octets; what is longer is fragmented, or refused"
+mtu_body() {
+	daemon A
+	daemon B
+	set_if A shmif0 bus0 10.0.0.1/24 2001:db8::1/64
+	set_if B shmif0 bus0 10.0.0.2/24 2001:db8::2/64
+	dad_wait A B
+	refuses A "SIOCSIFMTU: Invalid argument" ifconfig shmif0 mtu 9001
+	for d in A B; do ok $d ifconfig shmif0 mtu 9000; done
+	shows A "mtu 9000" ifconfig shmif0
+	shows A "1 packets received" ping -n -c 1 -D -s 8972 10.0.0.2
+	smp A dumpbus bus0 | tcpdump -n -e -r - icmp 2>/dev/null >dump
+	atf_check -s exit:0 -o ignore grep "length 9014: 10.0.0.1 > 10.0.0.2: ICMP echo request" dump
+	shows A "1 packets received" ping6 -n -c 1 -s 8952 2001:db8::2
+	shows A "1 packets received" ping -n -c 1 -s 20000 10.0.0.2
+	atf_check -s not-exit:0 -o ignore -e match:"Message too long" "$BUILD/smpnet" -s "unix://$PWD/A.sock" \
+	    ping -n -c 1 -D -s 8973 -w 2 10.0.0.2
+	for d in A B; do ok $d ifconfig shmif0 mtu 1280; done
+	shows A "1 packets received" ping -n -c 1 -s 1400 10.0.0.2
+	shows A "1 packets received" ping6 -n -c 1 -s 1400 2001:db8::2
+	finish
+}
+
+test_case busy "two hundred interfaces, each with addresses, at once"
+busy_body() {
+	local i
+	daemon A
+	for i in $(seq 200); do
+		echo "ifconfig lo$i create"
+		echo "ifconfig lo$i inet 10.1.$i.1/32"
+		echo "ifconfig lo$i inet6 2001:db8:$i::1/128"
+	done >conf
+	run A config apply conf
+	shows A "1 packets received" ping -n -c 1 10.1.200.1
+	shows A "1 packets received" ping6 -n -c 1 2001:db8:200::1
+	smp A config save >saved
+	[ "$(grep -c "create$" saved)" = 200 ] || atf_fail "not all are saved"
+	for i in $(seq 200); do echo "ifconfig lo$i destroy"; done >conf
+	run A config apply conf
+	atf_check -s exit:0 -o inline:"lo0\n" "$BUILD/smpnet" -s "unix://$PWD/A.sock" ifconfig -l
+	finish
+}
