@@ -12,6 +12,7 @@
 #include "pkt/pkt.h"
 #include "route/route.h"
 
+#define NUD_SEARCH  64	 /* neighbours looked at to find a packet that may go */
 #define NUD_POLL_MS 1000 /* how often a stale neighbour is looked at */
 
 unsigned nud_waiting;
@@ -37,6 +38,37 @@ nud_drop_queue(struct neigh *n, enum mp_drop reason)
 	n->n_qlen = 0;
 }
 
+static void
+nud_drop_oldest(struct neigh *n, enum mp_drop reason)
+{
+	struct worker *self = mp_control();
+
+	mp_add(&self->counters[neigh_family(n->n_family)->nf_dfrdropped], 1);
+	pkt_drop(self, n->n_queue[0], reason);
+	nud_waiting--;
+	n->n_qlen--;
+	memmove(n->n_queue, n->n_queue + 1, n->n_qlen * sizeof(n->n_queue[0]));
+}
+
+/* Too many wait in all: a packet of the neighbour that has been asked for longest goes.  False: none was found. */
+static bool
+nud_evict(int family)
+{
+	struct neigh_family *nf = neigh_family(family);
+	unsigned looked = 0;
+	struct neigh *n;
+
+	TAILQ_FOREACH (n, &nf->nf_list[NEIGH_INCOMPLETE], n_list) {
+		if (++looked > NUD_SEARCH)
+			break;
+		if (n->n_qlen > 0) {
+			nud_drop_oldest(n, DROP_NEIGH_WAITALL);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The oldest makes room: what comes later is more likely to be wanted still (RFC 4861 section 7.2.2). */
 static void
 nud_enqueue(struct neigh *n, struct rte_mbuf *m)
@@ -50,13 +82,10 @@ nud_enqueue(struct neigh *n, struct rte_mbuf *m)
 			pkt_drop(self, m, DROP_NEIGH_WAIT);
 			return;
 		}
-		mp_add(&self->counters[nf->nf_dfrdropped], 1);
-		pkt_drop(self, n->n_queue[0], DROP_NEIGH_WAIT);
-		nud_waiting--;
-		n->n_qlen--;
-		memmove(n->n_queue, n->n_queue + 1, n->n_qlen * sizeof(n->n_queue[0]));
+		nud_drop_oldest(n, DROP_NEIGH_WAIT);
 	}
-	if (nud_waiting >= setting(&neigh_maxwaiting)) {
+	if (nud_waiting >= setting(&neigh_maxwaiting) && !nud_evict(n->n_family) &&
+	    !nud_evict(n->n_family == AF_INET ? AF_INET6 : AF_INET)) {
 		mp_add(&self->counters[nf->nf_dfrdropped], 1);
 		pkt_drop(self, m, DROP_NEIGH_WAITALL);
 		return;
