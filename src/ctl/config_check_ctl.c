@@ -154,15 +154,15 @@ str(json_t *params, const char *name)
 	return json_string_value(json_object_get(params, name));
 }
 
-/* "on line 3", or "already" for what was there before. */
+/* " (line 3)", or " already" for what was there before. */
 static const char *
 where(json_int_t line)
 {
 	static char text[32];
 
 	if (line == 0)
-		return "already";
-	snprintf(text, sizeof(text), "on line %lld", (long long)line);
+		return " already";
+	snprintf(text, sizeof(text), " (line %lld)", (long long)line);
 	return text;
 }
 
@@ -215,7 +215,7 @@ check_create(struct check *c, json_t *params)
 	if (!kind_can_be_made(name))
 		config_error(c->errors, c->line, "%s: no such kind of interface", name);
 	else if (had != NULL)
-		config_error(c->errors, c->line, "%s: exists, created %s", name, where(json_integer_value(had)));
+		config_error(c->errors, c->line, "%s: exists%s", name, where(json_integer_value(had)));
 	else
 		json_object_set_new(c->m.interfaces, name, json_integer(c->line));
 }
@@ -261,7 +261,7 @@ check_address_add(struct check *c, json_t *params)
 	address_key(params, key, sizeof(key));
 	had = json_object_get(c->m.addresses, key);
 	if (had != NULL)
-		config_error(c->errors, c->line, "%s: %s has this address, set %s", key,
+		config_error(c->errors, c->line, "%s: %s has this address%s", key,
 		    json_string_value(json_array_get(had, 1)), where(json_integer_value(json_array_get(had, 0))));
 	else
 		json_object_set_new(c->m.addresses, key, json_pack("[I,s]", (json_int_t)c->line, str(params, "name")));
@@ -327,7 +327,7 @@ check_route(struct check *c, const char *method, json_t *params)
 	if (strcmp(method, "route.delete") == 0)
 		json_object_del(c->m.routes, key);
 	else if (strcmp(method, "route.add") == 0 && had != NULL)
-		config_error(c->errors, c->line, "%s: there is a route, added %s", key, where(json_integer_value(had)));
+		config_error(c->errors, c->line, "%s: there is a route%s", key, where(json_integer_value(had)));
 	else if (had == NULL)
 		json_object_set_new(c->m.routes, key, json_integer(c->line));
 }
@@ -343,8 +343,7 @@ check_neighbour(struct check *c, const char *method, json_t *params)
 	if (strcmp(method, "neigh.delete") == 0)
 		json_object_del(c->m.neighbours, address);
 	else if (had != NULL)
-		config_error(
-		    c->errors, c->line, "%s: there is an entry, added %s", address, where(json_integer_value(had)));
+		config_error(c->errors, c->line, "%s: there is an entry%s", address, where(json_integer_value(had)));
 	else
 		json_object_set_new(c->m.neighbours, address, json_integer(c->line));
 }
@@ -364,7 +363,7 @@ check_sysctl(struct check *c, json_t *params)
 	else if (value < s->min || value > s->max)
 		config_error(c->errors, c->line, "%s: %lld is not in %d to %d", name, (long long)value, s->min, s->max);
 	else if (had != NULL && json_integer_value(json_array_get(had, 1)) != value)
-		config_error(c->errors, c->line, "%s: set to %lld %s", name,
+		config_error(c->errors, c->line, "%s: set to %lld%s", name,
 		    (long long)json_integer_value(json_array_get(had, 1)),
 		    where(json_integer_value(json_array_get(had, 0))));
 	else
@@ -378,7 +377,7 @@ check_attach(struct check *c, json_t *params)
 	json_t *had = json_object_get(c->m.devices, name);
 
 	if (had != NULL)
-		config_error(c->errors, c->line, "%s: attached %s", name, where(json_integer_value(had)));
+		config_error(c->errors, c->line, "%s: attached%s", name, where(json_integer_value(had)));
 	json_object_set_new(c->m.devices, name, json_integer(c->line));
 	if (ifname == NULL) {
 		c->m.unnamed++;
@@ -386,7 +385,7 @@ check_attach(struct check *c, json_t *params)
 	}
 	had = json_object_get(c->m.interfaces, ifname);
 	if (had != NULL)
-		config_error(c->errors, c->line, "%s: exists, made %s", ifname, where(json_integer_value(had)));
+		config_error(c->errors, c->line, "%s: exists%s", ifname, where(json_integer_value(had)));
 	json_object_set_new(c->m.interfaces, ifname, json_integer(c->line));
 }
 
@@ -426,6 +425,34 @@ check_call(struct check *c, const struct cmd_call *call, bool fresh)
 		json_object_clear(c->m.routes);
 }
 
+/* Errors of the parser and of the check, in the order of their lines. */
+static int
+error_order(const void *a, const void *b)
+{
+	json_t *const *ea = a, *const *eb = b;
+	json_int_t la = json_integer_value(json_object_get(*ea, "line")),
+		   lb = json_integer_value(json_object_get(*eb, "line"));
+
+	return la < lb ? -1 : la > lb;
+}
+
+static void
+errors_sort(json_t *errors)
+{
+	size_t n = json_array_size(errors);
+	json_t **e = n > 1 ? calloc(n, sizeof(*e)) : NULL;
+
+	if (e == NULL)
+		return;
+	for (size_t i = 0; i < n; i++)
+		e[i] = json_incref(json_array_get(errors, i));
+	qsort(e, n, sizeof(*e), error_order);
+	json_array_clear(errors);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(errors, e[i]);
+	free(e);
+}
+
 void
 config_check(struct config *conf, bool fresh)
 {
@@ -449,6 +476,7 @@ config_check(struct config *conf, bool fresh)
 		for (unsigned k = 0; k < conf->lines[i].cmd.ncalls; k++)
 			check_call(&c, &conf->lines[i].cmd.calls[k], fresh);
 	}
+	errors_sort(conf->errors);
 	json_decref(c.m.interfaces);
 	json_decref(c.m.addresses);
 	json_decref(c.m.routes);
