@@ -174,6 +174,26 @@ cmd_split(const char *line, char ***argvp, char *err, size_t errlen)
 	return argc;
 }
 
+char *
+cmd_quote(const char *word)
+{
+	char *text = malloc(2 * strlen(word) + 3), *p = text;
+
+	if (text == NULL)
+		return NULL;
+	if (*word != '\0' && *word != '#' && strpbrk(word, " \t\r\n\v\f'\"\\") == NULL)
+		return strcpy(text, word);
+	*p++ = '"';
+	for (; *word != '\0'; word++) {
+		if (*word == '"' || *word == '\\')
+			*p++ = '\\';
+		*p++ = *word == '\n' ? '?' : *word; /* a line is a line */
+	}
+	*p++ = '"';
+	*p = '\0';
+	return text;
+}
+
 int
 cmd_fail(struct cmd_ctx *ctx, int error, const char *fmt, ...)
 {

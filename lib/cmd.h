@@ -67,6 +67,8 @@ void cmd_free(struct cmd *);
  * words in *argvp (one allocation, free() it; NULL after the last), or -EINVAL with err ("quote not closed").
  */
 int cmd_split(const char *line, char ***argvp, char *err, size_t errlen);
+/* => any thread.  The word as cmd_split reads it back, quoted where it must be; malloc'd (NULL: no memory) */
+char *cmd_quote(const char *word);
 
 /* => the tool's usage ("usage: ifconfig ..." lines, ending with a newline), or NULL if there is no such tool */
 const char *cmd_usage(const char *tool);

@@ -19,6 +19,7 @@
 #include <jansson.h>
 #include <rte_ethdev.h>
 
+#include "cmd.h"
 #include "dev/dev.h"
 #include "dev/ethdev_var.h"
 #include "if/ifnet.h"
@@ -195,17 +196,20 @@ static void
 ethdev_save(struct port *port, void (*line)(void *, const char *), void *arg)
 {
 	struct ethdev *ed = port->priv;
-	char *text;
+	char *text, *device = cmd_quote(ed->devstr);
 	int n;
 
+	if (device == NULL)
+		return;
 	if (ed->queues != 0)
-		n = asprintf(&text, "attach %s queues %u as %s", ed->devstr, ed->queues, ed->ifname);
+		n = asprintf(&text, "attach %s queues %u as %s", device, ed->queues, ed->ifname);
 	else
-		n = asprintf(&text, "attach %s as %s", ed->devstr, ed->ifname);
+		n = asprintf(&text, "attach %s as %s", device, ed->ifname);
 	if (n >= 0) {
 		line(arg, text);
 		free(text);
 	}
+	free(device);
 }
 
 /* What the device counts.  Control is the only writer of these members of queue 0's statistics. */

@@ -17,6 +17,7 @@
 #include <event2/event.h>
 #include <jansson.h>
 
+#include "cmd.h"
 #include "dev/dev.h"
 #include "dev/shmif_var.h"
 #include "if/ifnet.h"
@@ -216,16 +217,17 @@ static void
 shmif_save(struct port *port, void (*line)(void *, const char *), void *arg)
 {
 	struct shmif_softc *sc = port->priv;
-	char *text;
+	char *text, *file = sc->linkstr != NULL ? cmd_quote(sc->linkstr) : NULL;
 
 	if (asprintf(&text, "ifconfig %s create", port->name) >= 0) {
 		line(arg, text);
 		free(text);
 	}
-	if (sc->linkstr != NULL && asprintf(&text, "ifconfig %s linkstr %s", port->name, sc->linkstr) >= 0) {
+	if (file != NULL && asprintf(&text, "ifconfig %s linkstr %s", port->name, file) >= 0) {
 		line(arg, text);
 		free(text);
 	}
+	free(file);
 }
 
 /* => helper thread or control; no worker has the port any more, its interface is gone */

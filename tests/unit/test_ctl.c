@@ -468,6 +468,23 @@ test_config_check(void **state)
 	}
 }
 
+/* Any word comes back through the quotes that a saved configuration puts around it. */
+static void
+test_quote(void **state)
+{
+	static const char *const words[] = {"", "a", "/tmp/a b", "'", "\"", "\\", "a\\ b'c\"d\\", "#x", "x#", "\t", "$x;y|z"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		char err[128], line[128], *quoted = cmd_quote(words[i]), **argv;
+
+		snprintf(line, sizeof(line), "x %s y", quoted);
+		assert_int_equal(cmd_split(line, &argv, err, sizeof(err)), 3);
+		assert_string_equal(argv[1], words[i]);
+		free(argv);
+		free(quoted);
+	}
+}
+
 int
 main(void)
 {
@@ -481,6 +498,7 @@ main(void)
 	    cmocka_unit_test_setup(test_stream_slow, setup),
 	    cmocka_unit_test_setup(test_call, setup),
 	    cmocka_unit_test_setup(test_config_check, setup),
+	    cmocka_unit_test(test_quote),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
