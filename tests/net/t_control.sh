@@ -106,10 +106,10 @@ config_absent_device_body() {
 	head -c 60 /dev/zero >>in.tmp
 	mv in.tmp in.pcap
 	for i in $(seq 600); do
-		smp A route -n show 2>/dev/null | grep -q "^default *10.7.0.254 *UG "&& break
+		smp A route -n show 2>/dev/null | grep -q "^default *10.7.0.254 *UG " && break
 		sleep 0.1
 	done
-	shows A "^default *10.7.0.254 *UG "route -n show
+	shows A "^default *10.7.0.254 *UG " route -n show
 	shows A "inet 10.7.0.1/24" ifconfig eth7
 	atf_check -s exit:0 -o match:"^attach net_pcap7.* as eth7" $(server A) config save
 }
