@@ -10,7 +10,7 @@
 #include "ip6/ip6_var.h"
 
 _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirects, ip_allowsrcrt, ip_forwsrcrt,
-    ip_maxfragpackets, icmp_bmcastecho, icmp_errppslimit, icmp_returndatabytes;
+    ip_maxfragpackets, icmp_bmcastecho, icmp_errppslimit, icmp_returndatabytes, tcp_rstppslimit;
 
 const struct sysctl_setting ip_settings[] = {
     {.name = "net.inet.ip.forwarding", .value = &ip_forwarding, .min = 0, .max = 1, .initial = 0},
@@ -24,6 +24,7 @@ const struct sysctl_setting ip_settings[] = {
     {.name = "net.inet.icmp.returndatabytes", .value = &icmp_returndatabytes, .min = 8, .max = 528, .initial = 528},
     {.name = "net.inet.icmp.errppslimit", .value = &icmp_errppslimit, .min = -1, .max = 1000000, .initial = 100},
     {.name = "net.inet.icmp.bmcastecho", .value = &icmp_bmcastecho, .min = 0, .max = 1, .initial = 0},
+    {.name = "net.inet.tcp.rstppslimit", .value = &tcp_rstppslimit, .min = -1, .max = 1000000, .initial = 100},
     {.name = NULL},
 };
 

@@ -19,8 +19,7 @@ ip_source_for(uint16_t iif, uint32_t dst)
 	return in->a[0].addr;
 }
 
-/* => an address that an answer may be sent to: one host's */
-static bool
+bool
 icmp_may_answer(uint32_t src)
 {
 	return src != 0 && !IN4_MULTICAST(src) && !IN4_CLASSE(src) && !IN4_ZERONET(src) &&

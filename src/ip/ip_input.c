@@ -400,7 +400,8 @@ ip_local_input(struct worker *w, struct rte_mbuf *m)
 		break;
 	case IPPROTO_TCP:
 		COUNT(w, IP_DELIVERED);
-		pkt_drop(w, m, DROP_TCP_NOPORT);
+		tcp_input(w, m, meta->l4off,
+		    !group && !(meta->flags & (PKT_F_BCAST | PKT_F_MCAST)) && icmp_may_answer(ip->src));
 		break;
 	default:
 		COUNT(w, IP_NOPROTO);

@@ -44,12 +44,13 @@ extern struct in_own *_Atomic in_own; /* [r] never NULL after ip_init */
 /* Per-thread state, at w->proto[MP_SLOT_IP] */
 struct ip_thread {
 	uint64_t icmp_full; /* [w] error rate limit: TSC at which the bucket is full again */
+	uint64_t tcp_full;  /* [w] the same for resets, of both families */
 	uint32_t id;	    /* [w] last datagram identification; threads use residue classes */
 	uint32_t id_step;   /* [I] */
 };
 
 extern _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirects, ip_allowsrcrt, ip_forwsrcrt,
-    ip_maxfragpackets, icmp_bmcastecho, icmp_errppslimit, icmp_returndatabytes; /* [a] settings */
+    ip_maxfragpackets, icmp_bmcastecho, icmp_errppslimit, icmp_returndatabytes, tcp_rstppslimit; /* [a] settings */
 
 #define SETTING(v) atomic_load_explicit(&(v), memory_order_relaxed)
 
@@ -218,6 +219,13 @@ void icmp_input(struct worker *, struct rte_mbuf *);
 void icmp_error(struct worker *, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason);
 /* => packet-owning thread; the address of ours to answer dst with, having received on iif; 0: none */
 uint32_t ip_source_for(uint16_t iif, uint32_t dst);
+
+/* => worker or control; an address that an answer may be sent to: one host's */
+bool icmp_may_answer(uint32_t src);
+
+/* tcp_reset.c */
+/* => worker; a TCP segment for us at off, of either family; answered by a reset if answer.  Takes it. */
+void tcp_input(struct worker *, struct rte_mbuf *, uint32_t off, bool answer);
 
 /* ip_if_ctl.c */
 /* => control; 0 or -ENOMEM */

@@ -15,6 +15,7 @@
 
 #include "ctl/ctl.h"
 #include "ip/reass_ctl.h"
+#include "mp/pool.h"
 #include "pkt/pkt.h"
 
 struct reass_frag {
@@ -200,9 +201,9 @@ reass_input(struct reass_table *t, const struct reass_key *key, struct rte_mbuf 
 		return NULL;
 	}
 	/* Older datagrams make room; this one must fit by itself. */
-	while (t->nbuffers + m->nb_segs > REASS_MAXBUFFERS && TAILQ_FIRST(&t->age) != q)
+	while (t->nbuffers + m->nb_segs > t->maxbuffers && TAILQ_FIRST(&t->age) != q)
 		reass_displace(t, t->npackets - 1);
-	if (q->nfrags >= REASS_MAXFRAGS || t->nbuffers + m->nb_segs > REASS_MAXBUFFERS) {
+	if (q->nfrags >= REASS_MAXFRAGS || t->nbuffers + m->nb_segs > t->maxbuffers) {
 		reass_refuse(t, q, m, t->c_overflow, t->d_limit);
 		return NULL;
 	}
@@ -247,6 +248,7 @@ reass_init(struct reass_table *t)
 	for (unsigned i = 0; i < REASS_BUCKETS; i++)
 		TAILQ_INIT(&t->bucket[i]);
 	t->npackets = t->nbuffers = 0;
+	t->maxbuffers = RTE_MIN(REASS_MAXBUFFERS, mp_pool_size(mp_control()) / 8);
 	t->timer = NULL;
 }
 

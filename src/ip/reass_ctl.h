@@ -14,7 +14,7 @@ struct reass_queue;
 struct rte_mbuf;
 
 #define REASS_BUCKETS	 64
-#define REASS_MAXBUFFERS 2048 /* of both tables' packets each */
+#define REASS_MAXBUFFERS 2048 /* or an eighth of a pool, if that is less: all may be of one worker's */
 #define REASS_MAXFRAGS	 256  /* of one datagram */
 
 struct reass_key {
@@ -36,6 +36,7 @@ struct reass_table {
 	struct reass_list bucket[REASS_BUCKETS]; /* [c] */
 	struct reass_list age;			 /* [c] oldest first */
 	unsigned npackets, nbuffers;		 /* [c] */
+	unsigned maxbuffers;			 /* [I] */
 	struct event *timer;			 /* [c] runs while there are any */
 };
 

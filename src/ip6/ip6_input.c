@@ -301,6 +301,15 @@ ip6_input(struct worker *w, struct pktvec *v)
 	ip6_forward(w, v, nh);
 }
 
+/* One host's address, not unspecified, a group's or mapped */
+static bool
+in6_answerable(const void *src)
+{
+	struct in6_addr a = in6_get(src);
+
+	return !IN6_MULTICAST(&a) && !IN6_IS_ADDR_UNSPECIFIED(&a) && !in6_is_mapped(&a);
+}
+
 static void
 udp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off, bool group)
 {
@@ -371,7 +380,7 @@ ip6_local_input(struct worker *w, struct rte_mbuf *m)
 		break;
 	case IPPROTO_TCP:
 		COUNT(w, IP6_DELIVERED);
-		pkt_drop(w, m, DROP_TCP_NOPORT);
+		tcp_input(w, m, off, !group && in6_answerable(&ip6->src));
 		break;
 	case IPPROTO_NONE:
 		COUNT(w, IP6_DELIVERED);

@@ -162,7 +162,7 @@ test_forward(void **state)
 static void
 test_ttl_checksum(void **state)
 {
-	for (unsigned i = 0; i < 65536; i += 37) {
+	for (unsigned i = 0; i < 65536; i++) {
 		uint32_t len = make_udp4(buf, "10.0.1.2", "10.0.2.2", 0);
 
 		buf[4] = (uint8_t)(i >> 8);
@@ -219,6 +219,18 @@ test_errors(void **state)
 		world_receive(0, buf, len, 0, size > 200 ? 100 : 0);
 		expect_error(ICMP4_UNREACH, ICMP4_UNREACH_NET, "10.0.1.1", len);
 	}
+	/* with all the options that there can be: not more than 576 in all */
+	world_clear();
+	len = make_udp4(buf, "10.0.1.2", "192.0.2.1", 1000);
+	memmove(buf + 60, buf + 20, len - 20);
+	memset(buf + 20, 1, 40);
+	buf[0] = 0x4f;
+	len += 40;
+	buf[2] = (uint8_t)(len >> 8);
+	buf[3] = (uint8_t)len;
+	fix_ip4(buf);
+	world_receive(0, buf, len, 0, 0);
+	expect_error(ICMP4_UNREACH, ICMP4_UNREACH_NET, "10.0.1.1", len);
 	/* UDP to us, and a protocol that nobody speaks; the answer comes from the address asked */
 	world_clear();
 	len = make_udp4(buf, "10.0.1.2", "10.0.2.1", 30);
@@ -366,6 +378,68 @@ test_echo(void **state)
 	assert_int_equal(sent_ip(0, 0)->src, htonl(0x0a000101));
 	world_sysctl("net.inet.icmp.bmcastecho", 0);
 	world_sum();
+}
+
+/* A segment to a port where nobody listens */
+static void
+test_tcp_reset(void **state)
+{
+	static const struct {
+		uint8_t flags;
+		const char *dst;
+		uint32_t data;
+		uint8_t answer; /* flags of the reset, 0: none */
+		uint32_t seq, ack;
+		enum mp_drop reason;
+		uint8_t off;   /* 0: 5 */
+		uint8_t spoil; /* of the checksum */
+	} t[] = {
+	    {0x02, "10.0.1.1", 0, 0x14, 0, 1001, DROP_TCP_NOPORT, 0, 0},
+	    {0x02, "10.0.2.1", 0, 0x14, 0, 1001, DROP_TCP_NOPORT, 0, 0},
+	    {0x03, "10.0.1.1", 7, 0x14, 0, 1009, DROP_TCP_NOPORT, 0, 0},
+	    {0x10, "10.0.1.1", 5, 0x04, 2000, 0, DROP_TCP_NOPORT, 0, 0},
+	    {0x12, "10.0.1.1", 0, 0x04, 2000, 0, DROP_TCP_NOPORT, 0, 0},
+	    {0x04, "10.0.1.1", 0, 0, 0, 0, DROP_TCP_NOPORT, 0, 0},
+	    {0x02, "10.0.1.255", 0, 0, 0, 0, DROP_TCP_NOPORT, 0, 0},
+	    {0x02, "10.0.1.1", 0, 0, 0, 0, DROP_TCP_BAD, 0, 1},
+	    {0x02, "10.0.1.1", 0, 0, 0, 0, DROP_TCP_BAD, 4, 0},
+	    {0x02, "10.0.1.1", 0, 0, 0, 0, DROP_TCP_BAD, 6, 0},
+	};
+
+	world_sysctl("net.inet.tcp.rstppslimit", -1);
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		uint8_t p[64] = {0x10, 0x00, 0, 80, 0, 0, 3, 232, 0, 0, 7, 208, 0x50, t[i].flags};
+		uint32_t n = 20 + t[i].data, len;
+
+		if (t[i].off != 0)
+			p[12] = (uint8_t)(t[i].off << 4);
+		len = make_ip4(buf, "10.0.1.2", t[i].dst, IPPROTO_TCP, 64, p, n);
+		uint32_t start = IPPROTO_TCP + n;
+		for (unsigned k = 12; k < 20; k += 2)
+			start += (uint32_t)(buf[k] << 8 | buf[k + 1]);
+		uint16_t sum = world_cksum(buf + 20, n, start);
+		buf[36] = (uint8_t)(sum >> 8);
+		buf[37] = (uint8_t)(sum ^ t[i].spoil);
+		world_clear();
+		world_receive(0, buf, len, 0, i % 2 ? 13 : 0);
+		assert_int_equal(world_dropped(t[i].reason), 1);
+		assert_int_equal(world_nframes, t[i].answer != 0);
+		if (t[i].answer == 0)
+			continue;
+		const uint8_t *r = (const uint8_t *)sent_ip(0, 0);
+		start = IPPROTO_TCP + 20;
+		for (unsigned k = 12; k < 20; k += 2)
+			start += (uint32_t)(r[k] << 8 | r[k + 1]);
+		assert_int_equal(world_cksum(r + 20, 20, start), 0);
+		assert_memory_equal(r + 12, buf + 16, 4);
+		assert_memory_equal(r + 16, buf + 12, 4);
+		assert_memory_equal(r + 20, "\0\120\20\0", 4);
+		assert_int_equal(r[33], t[i].answer);
+		assert_int_equal(r[24] << 24 | r[25] << 16 | r[26] << 8 | r[27], t[i].seq);
+		assert_int_equal(r[28] << 24 | r[29] << 16 | r[30] << 8 | r[31], t[i].ack);
+		world_sum();
+	}
+	world_sysctl("net.inet.tcp.rstppslimit", 100);
 }
 
 static void
@@ -590,7 +664,7 @@ static const struct opt_case opts[] = {
 	{7, 11, 8, 10, 0, 2, 1, 0, 0, 0, 0, 0}},
     {"record route, full", "10.0.2.2", {7, 7, 8, 9, 9, 9, 9, 0}, 8, -1, 0, {7, 7, 8, 9, 9, 9, 9, 0}},
     {"record route, bad pointer", "10.0.2.2", {7, 7, 3, 0, 0, 0, 0, 0}, 8, ICMP4_PARAMPROB, 22, {0}},
-    {"record route, no room for one", "10.0.2.2", {7, 7, 6, 0, 0, 0, 0, 0}, 8, ICMP4_PARAMPROB, 22, {0}},
+    {"record route, no room for one", "10.0.2.2", {7, 7, 5, 0, 0, 0, 0, 0}, 8, ICMP4_PARAMPROB, 22, {0}},
     {"option longer than the header", "10.0.2.2", {7, 40, 4, 0}, 4, ICMP4_PARAMPROB, 21, {0}},
     {"option of length 1", "10.0.2.2", {7, 1, 4, 0}, 4, ICMP4_PARAMPROB, 21, {0}},
     {"option of length 0", "10.0.2.2", {9, 0, 4, 0}, 4, ICMP4_PARAMPROB, 21, {0}},
@@ -711,6 +785,7 @@ main(void)
 	    cmocka_unit_test(test_silence),
 	    cmocka_unit_test(test_rate_limit),
 	    cmocka_unit_test(test_echo),
+	    cmocka_unit_test(test_tcp_reset),
 	    cmocka_unit_test(test_directed_broadcast),
 	    cmocka_unit_test(test_fragments),
 	    cmocka_unit_test(test_reassembly),

@@ -452,6 +452,28 @@ test_reassembly(void **state)
 	world_sum();
 }
 
+static void
+test_tcp_reset(void **state)
+{
+	uint8_t p[20] = {0x10, 0x00, 0, 80, 0, 0, 3, 232, 0, 0, 0, 0, 0x50, 2};
+	uint32_t len = make_ip6(buf, A, R, IPPROTO_TCP, 64, p, 20), start = IPPROTO_TCP + 20;
+
+	for (unsigned k = 8; k < 40; k += 2)
+		start += (uint32_t)(buf[k] << 8 | buf[k + 1]);
+	uint16_t sum = world_cksum(buf + 40, 20, start);
+	buf[56] = (uint8_t)(sum >> 8);
+	buf[57] = (uint8_t)sum;
+	world_clear();
+	world_receive(0, buf, len, 0, 0);
+	assert_int_equal(world_nframes, 1);
+	const uint8_t *r = (const uint8_t *)sent_ip6(0, 0);
+	assert_true(same_addr(r + 8, R) && same_addr(r + 24, A));
+	assert_int_equal(r[53], 0x14);
+	assert_int_equal(world_cksum(r + 40, 20, start), 0);
+	assert_int_equal(r[48] << 24 | r[49] << 16 | r[50] << 8 | r[51], 1001);
+	world_sum();
+}
+
 /* What neighbour discovery hands to control, and what it does not */
 static void
 test_nd_checks(void **state)
@@ -561,6 +583,7 @@ main(void)
 	    cmocka_unit_test(test_forward_options),
 	    cmocka_unit_test(test_silence),
 	    cmocka_unit_test(test_reassembly),
+	    cmocka_unit_test(test_tcp_reset),
 	    cmocka_unit_test(test_nd_checks),
 	    cmocka_unit_test(test_linklocal),
 	    cmocka_unit_test(test_random),
