@@ -227,7 +227,7 @@ attach_parse(struct attach *at, json_t *params)
 	if (at->is_linux)
 		return 0;
 	if (is_pci(at->name)) {
-		snprintf(at->err, sizeof(at->err), "%s: PCI devices are not supported yet", at->name);
+		snprintf(at->err, sizeof(at->err), "%.64s: PCI devices are not supported yet", at->name);
 		return -EOPNOTSUPP;
 	}
 	if (strncmp(at->name, "net_", 4) != 0 && strchr(at->name, ',') == NULL) {

@@ -122,6 +122,9 @@ uint16_t linux_packet_rx_burst(struct port *, uint16_t q, struct rte_mbuf **, ui
 bool linux_packet_rx_arm(struct port *, uint16_t q);
 int linux_packet_rx_fd(struct port *, uint16_t q);
 
+/* linux_xdp_prog.c: the program for a map of sockets; a descriptor or -errno */
+int linux_xdp_prog_load(int map, int ifindex);
+
 /* linux_xdp.c: open loads and attaches the program (helper); -EOPNOTSUPP and others: refused */
 int linux_xdp_open(struct linux_port *, char *err, size_t errlen);
 void linux_xdp_close(struct linux_port *);

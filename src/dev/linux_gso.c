@@ -149,31 +149,38 @@ find_l4_ip6(const uint8_t *frame, uint32_t avail, uint32_t len, struct gso_l4 *l
 	return false;
 }
 
-bool
-gso_find_l4(const uint8_t *frame, uint32_t avail, uint32_t len, struct gso_l4 *l4)
+/* The transport header behind the IP header at off, by the Ethernet type; l4len is cut to what the frame holds */
+static bool
+find_l4_at(const uint8_t *frame, uint32_t avail, uint32_t len, uint32_t off, uint32_t ethertype, struct gso_l4 *l4)
 {
-	uint32_t off = 12;
+	l4->l3off = off;
+	return ethertype == ETHERTYPE_4	  ? find_l4_ip4(frame, avail, len, l4)
+	       : ethertype == ETHERTYPE_6 ? find_l4_ip6(frame, avail, len, l4)
+					  : false;
+}
 
+/* The same behind the Ethernet header at off */
+static bool
+find_l4_ether(const uint8_t *frame, uint32_t avail, uint32_t len, uint32_t off, struct gso_l4 *l4)
+{
 	if (avail > len)
 		avail = len;
+	off += 12;
 	for (unsigned tags = 0; tags < 3; tags++, off += 4) {
 		if (avail < off + 2)
 			return false;
-		switch (be16(frame + off)) {
-		case ETHERTYPE_VLAN:
-		case ETHERTYPE_QINQ:
-			continue;
-		case ETHERTYPE_4:
-			l4->l3off = off + 2;
-			return find_l4_ip4(frame, avail, len, l4);
-		case ETHERTYPE_6:
-			l4->l3off = off + 2;
-			return find_l4_ip6(frame, avail, len, l4);
-		default:
-			return false;
-		}
+		uint32_t type = be16(frame + off);
+
+		if (type != ETHERTYPE_VLAN && type != ETHERTYPE_QINQ)
+			return find_l4_at(frame, avail, len, off + 2, type, l4);
 	}
 	return false;
+}
+
+bool
+gso_find_l4(const uint8_t *frame, uint32_t avail, uint32_t len, struct gso_l4 *l4)
+{
+	return find_l4_ether(frame, avail, len, 0, l4);
 }
 
 /*
@@ -408,17 +415,14 @@ gso_checksum(struct rte_mbuf *m, uint32_t start, uint32_t offset)
  * SCTP's field is left zero by the sender.  Zero is also what a peer may send that negotiated to do without (RFC 9653),
  * which accepts the right value as well.
  */
-bool
-gso_checksum_unmarked(struct rte_mbuf *m)
+static bool
+unmarked_at(struct rte_mbuf *m, const struct gso_l4 *l4)
 {
 	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
 	uint32_t avail = rte_pktmbuf_data_len(m), off;
 	uint16_t field, pseudo;
-	struct gso_l4 l4;
 
-	if (!gso_find_l4(frame, avail, rte_pktmbuf_pkt_len(m), &l4) || l4.fragment)
-		return false;
-	switch (l4.proto) {
+	switch (l4->proto) {
 	case IPPROTO_TCP:
 		off = 16;
 		break;
@@ -427,23 +431,89 @@ gso_checksum_unmarked(struct rte_mbuf *m)
 		break;
 	case IPPROTO_SCTP:
 		off = 8;
-		if (l4.l4len < 12 || l4.l4off + 12u > avail || be32(frame + l4.l4off + off) != 0 ||
-		    l4.l4off + l4.l4len != rte_pktmbuf_pkt_len(m))
+		if (l4->l4len < 12 || l4->l4off + 12u > avail || be32(frame + l4->l4off + off) != 0 ||
+		    l4->l4off + l4->l4len != rte_pktmbuf_pkt_len(m))
 			return false;
-		return checksum_sctp(m, l4.l4off);
+		return checksum_sctp(m, l4->l4off);
 	default:
 		return false;
 	}
-	if (l4.l4len < off + 2 || l4.l4off + off + 2u > avail)
+	if (l4->l4len < off + 2 || l4->l4off + off + 2u > avail)
 		return false;
-	memcpy(&field, frame + l4.l4off + off, 2);
-	if (field == 0 && l4.proto == IPPROTO_UDP)
+	memcpy(&field, frame + l4->l4off + off, 2);
+	if (field == 0 && l4->proto == IPPROTO_UDP)
 		return false; /* none */
-	pseudo = fold(pseudo_sum(frame + l4.l3off, l4.family, l4.proto) + length_sum(l4.l4len));
+	pseudo = fold(pseudo_sum(frame + l4->l3off, l4->family, l4->proto) + length_sum(l4->l4len));
 	if (field != pseudo)
 		return false;
-	uint8_t *p = rte_pktmbuf_mtod_offset(m, uint8_t *, l4.l4off + off);
+	uint8_t *p = rte_pktmbuf_mtod_offset(m, uint8_t *, l4->l4off + off);
 	p[0] = p[1] = 0;
-	put_sum(p, cksum_mbuf(pseudo, m, l4.l4off, l4.l4len));
+	put_sum(p, cksum_mbuf(pseudo, m, l4->l4off, l4->l4len));
 	return true;
+}
+
+#define PORT_VXLAN  4789
+#define PORT_GENEVE 6081
+#define TYPE_ETHER  0x6558
+
+/* What a tunnel that starts at outer's transport header carries; false: it is none that we know */
+static bool
+find_tunnelled(const uint8_t *frame, uint32_t avail, const struct gso_l4 *outer, struct gso_l4 *inner)
+{
+	const uint8_t *h = frame + outer->l4off;
+	uint32_t off = outer->l4off, end = off + outer->l4len, type, port;
+
+	switch (outer->proto) {
+	case IPPROTO_IPIP:
+		type = ETHERTYPE_4;
+		break;
+	case IPPROTO_IPV6:
+		type = ETHERTYPE_6;
+		break;
+	case IPPROTO_GRE:
+		if (outer->l4len < 4 || off + 4 > avail || (h[0] & 0x4f) != 0 || h[1] != 0)
+			return false;
+		type = be16(h + 2);
+		off += 4 + (h[0] & 0x80 ? 4 : 0) + (h[0] & 0x20 ? 4 : 0) + (h[0] & 0x10 ? 4 : 0);
+		break;
+	case IPPROTO_UDP:
+		if (outer->l4len < 16 || off + 16 > avail)
+			return false;
+		port = be16(h + 2);
+		if (port != PORT_VXLAN && port != PORT_GENEVE)
+			return false;
+		type = port == PORT_VXLAN ? TYPE_ETHER : be16(h + 10);
+		off += port == PORT_VXLAN ? 16 : 16 + (h[8] & 0x3f) * 4;
+		break;
+	default:
+		return false;
+	}
+	/* Nothing of the inner packet may be looked for behind the outer one's end. */
+	if (off > end)
+		return false;
+	return type == TYPE_ETHER ? find_l4_ether(frame, avail, end, off, inner)
+				  : find_l4_at(frame, RTE_MIN(avail, end), end, off, type, inner);
+}
+
+/*
+ * Within a tunnel it is the inner checksum that is left partial; the outer one was made for the completed packet.  A right
+ * inner packet stays as it is by the same argument.
+ */
+bool
+gso_checksum_unmarked(struct rte_mbuf *m)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint32_t avail = rte_pktmbuf_data_len(m);
+	struct gso_l4 l4, inner;
+
+	if (!gso_find_l4(frame, avail, rte_pktmbuf_pkt_len(m), &l4))
+		return false;
+	for (unsigned depth = 0; !l4.fragment; depth++) {
+		if (unmarked_at(m, &l4))
+			return true;
+		if (depth == 2 || !find_tunnelled(frame, avail, &l4, &inner))
+			break;
+		l4 = inner;
+	}
+	return false;
 }

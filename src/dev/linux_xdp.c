@@ -24,6 +24,8 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <xdp/libxdp.h>
 #include <xdp/xsk.h>
 
 #include "dev/linux.h"
@@ -59,26 +61,6 @@ struct linux_xdp {
 	struct xdp_queue *q[XDP_MAXDEVQ]; /* [I] after start */
 };
 
-/* return bpf_redirect_map(&map, ctx->rx_queue_index, XDP_DROP): without a socket the frame is dropped, never Linux's */
-static int
-prog_load(int map)
-{
-	const struct bpf_insn insns[] = {
-	    {.code = BPF_LDX | BPF_MEM | BPF_W,
-		.dst_reg = BPF_REG_2,
-		.src_reg = BPF_REG_1,
-		.off = offsetof(struct xdp_md, rx_queue_index)},
-	    {.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map},
-	    {0},
-	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = XDP_DROP},
-	    {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect_map},
-	    {.code = BPF_JMP | BPF_EXIT},
-	};
-
-	return bpf_prog_load(
-	    BPF_PROG_TYPE_XDP, "smpnet_xdp", "Dual BSD/GPL", insns, sizeof(insns) / sizeof(insns[0]), NULL);
-}
-
 /*
  * => helper thread; loads the program and attaches it in the driver.  0 or -errno: refused (no support, MTU too large,
  * queues that do not match, a program already there: -EBUSY).
@@ -90,6 +72,9 @@ linux_xdp_open(struct linux_port *lp, char *err, size_t errlen)
 	struct linux_xdp *x;
 	int error;
 
+	/* What goes wrong is said in our own words. */
+	libbpf_set_print(NULL);
+	libxdp_set_print(NULL);
 	if (lp->devrxq > XDP_MAXDEVQ)
 		return linux_fail(err, errlen, lp->ifname, EOPNOTSUPP, "too many queues for AF_XDP");
 	x = calloc(1, sizeof(*x));
@@ -104,7 +89,7 @@ linux_xdp_open(struct linux_port *lp, char *err, size_t errlen)
 		error = x->map;
 		goto fail;
 	}
-	x->prog = prog_load(x->map);
+	x->prog = linux_xdp_prog_load(x->map, lp->ifindex);
 	if (x->prog < 0) {
 		error = x->prog;
 		goto fail;

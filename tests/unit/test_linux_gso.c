@@ -189,6 +189,8 @@ build(uint8_t *f, struct shape *s, uint32_t paylen)
 	fix_ip(f, s->l3off, len);
 	if (s->outer_l3off != 0)
 		fix_ip(f, s->outer_l3off, len);
+	if (s->outer_udpoff != 0)
+		set16(f + s->outer_udpoff + 4, len - s->outer_udpoff);
 	if (!s->tcp)
 		set16(f + s->l4off + 4, len - s->l4off);
 	set16(f + s->l4off + (s->tcp ? 16 : 6), model_pseudo(f + s->l3off, s->tcp ? 6 : 17, len - s->l4off));
@@ -351,8 +353,6 @@ test_partial(void **state)
 			set16(free2, 0xffff - model_sum(0, frame + s.l4off, len - s.l4off));
 		}
 
-		if (s.tunnel != PLAIN && !marked)
-			continue; /* only the mark says what is inside */
 		if (s.tunnel == VXLAN_CSUM)
 			s.tunnel = VXLAN, set16(frame + s.outer_udpoff + 6, 0);
 		if (s.outer_udpoff != 0)
@@ -378,7 +378,8 @@ test_unmarked_valid(void **state)
 		uint32_t paylen = 2 + rnd(60), len, off, want, have;
 		uint8_t *l4;
 
-		s.tunnel = PLAIN;
+		if (s.tunnel == VXLAN_CSUM)
+			s.tunnel = VXLAN;
 		len = build(frame, &s, paylen);
 		l4 = frame + s.l4off;
 		off = s.tcp ? 16 : 6;
