@@ -73,6 +73,7 @@ enum neigh_state {
 struct neigh {
 	LIST_ENTRY(neigh) n_hash;		  /* [c] */
 	TAILQ_ENTRY(neigh) n_list;		  /* [c] the family's list of the state, in order of entry */
+	TAILQ_ENTRY(neigh) n_waits;		  /* [c] neighbours with packets, if n_qlen > 0 */
 	struct neigh_timer n_timer;		  /* [c] */
 	struct ifnet *n_ifp;			  /* [c] */
 	union in_any n_addr;			  /* [c] */

@@ -12,10 +12,10 @@
 #include "pkt/pkt.h"
 #include "route/route.h"
 
-#define NUD_SEARCH  64	 /* neighbours looked at to find a packet that may go */
 #define NUD_POLL_MS 1000 /* how often a stale neighbour is looked at */
 
 unsigned nud_waiting;
+static struct neigh_list nud_queues = TAILQ_HEAD_INITIALIZER(nud_queues); /* [c] neighbours with packets that wait */
 
 static inline uint64_t
 setting(const _Atomic int *value)
@@ -23,6 +23,18 @@ setting(const _Atomic int *value)
 	int v = atomic_load_explicit(value, memory_order_relaxed);
 
 	return v > 0 ? (uint64_t)v : 0;
+}
+
+/* So many packets have left n's queue. */
+static void
+nud_took(struct neigh *n, unsigned k)
+{
+	if (k == 0)
+		return;
+	n->n_qlen -= k;
+	nud_waiting -= k;
+	if (n->n_qlen == 0)
+		TAILQ_REMOVE(&nud_queues, n, n_waits);
 }
 
 void
@@ -34,8 +46,7 @@ nud_drop_queue(struct neigh *n, enum mp_drop reason)
 	mp_add(&self->counters[neigh_family(n->n_family)->nf_dfrdropped], n->n_qlen);
 	for (unsigned i = 0; i < n->n_qlen; i++)
 		pkt_drop(self, n->n_queue[i], reason);
-	nud_waiting -= n->n_qlen;
-	n->n_qlen = 0;
+	nud_took(n, n->n_qlen);
 }
 
 static void
@@ -45,28 +56,8 @@ nud_drop_oldest(struct neigh *n, enum mp_drop reason)
 
 	mp_add(&self->counters[neigh_family(n->n_family)->nf_dfrdropped], 1);
 	pkt_drop(self, n->n_queue[0], reason);
-	nud_waiting--;
-	n->n_qlen--;
+	nud_took(n, 1);
 	memmove(n->n_queue, n->n_queue + 1, n->n_qlen * sizeof(n->n_queue[0]));
-}
-
-/* Too many wait in all: a packet of the neighbour that has been asked for longest goes.  False: none was found. */
-static bool
-nud_evict(int family)
-{
-	struct neigh_family *nf = neigh_family(family);
-	unsigned looked = 0;
-	struct neigh *n;
-
-	TAILQ_FOREACH (n, &nf->nf_list[NEIGH_INCOMPLETE], n_list) {
-		if (++looked > NUD_SEARCH)
-			break;
-		if (n->n_qlen > 0) {
-			nud_drop_oldest(n, DROP_NEIGH_WAITALL);
-			return true;
-		}
-	}
-	return false;
 }
 
 /* The oldest makes room: what comes later is more likely to be wanted still (RFC 4861 section 7.2.2). */
@@ -84,13 +75,12 @@ nud_enqueue(struct neigh *n, struct rte_mbuf *m)
 		}
 		nud_drop_oldest(n, DROP_NEIGH_WAIT);
 	}
-	if (nud_waiting >= setting(&neigh_maxwaiting) && !nud_evict(n->n_family) &&
-	    !nud_evict(n->n_family == AF_INET ? AF_INET6 : AF_INET)) {
-		mp_add(&self->counters[nf->nf_dfrdropped], 1);
-		pkt_drop(self, m, DROP_NEIGH_WAITALL);
-		return;
-	}
+	/* Too many in all: the neighbours whose packets wait longest give some up. */
+	while (nud_waiting >= setting(&neigh_maxwaiting))
+		nud_drop_oldest(TAILQ_FIRST(&nud_queues), DROP_NEIGH_WAITALL);
 	mp_add(&self->counters[nf->nf_dfrtotal], 1);
+	if (n->n_qlen == 0)
+		TAILQ_INSERT_TAIL(&nud_queues, n, n_waits);
 	n->n_queue[n->n_qlen++] = m;
 	nud_waiting++;
 }
@@ -186,8 +176,7 @@ nud_flush(struct neigh *n)
 	unsigned qlen = n->n_qlen;
 
 	memcpy(queue, n->n_queue, qlen * sizeof(queue[0]));
-	nud_waiting -= qlen;
-	n->n_qlen = 0;
+	nud_took(n, qlen);
 	mp_add(&mp_control()->counters[nf->nf_dfrsent], qlen);
 	for (unsigned i = 0; i < qlen; i++)
 		nud_output(n, queue[i]);
@@ -261,8 +250,7 @@ nud_failed(struct neigh *n)
 		has_author = p[0] >> 4 == (n->n_family == AF_INET ? 4 : 6);
 	}
 	memcpy(queue, n->n_queue, qlen * sizeof(queue[0]));
-	nud_waiting -= qlen;
-	n->n_qlen = 0;
+	nud_took(n, qlen);
 	mp_add(&mp_control()->counters[nf->nf_dfrdropped], qlen);
 	neigh_to_state(n, NEIGH_FAILED);
 	neigh_timer_set(&n->n_timer, neigh_clock() + setting(nf->nf_retrans) + 1);
