@@ -39,6 +39,19 @@ rt_spec_key(const struct rt_spec *s, struct rt_key *key)
 	return 0;
 }
 
+/* A gateway is one host, a link-local one of a zone. */
+static bool
+rt_gateway_valid(int family, const struct rt_path *p)
+{
+	uint32_t a = ntohl(p->gw.in4.s_addr);
+
+	if (family == AF_INET)
+		return a != INADDR_ANY && a != INADDR_BROADCAST && !IN_MULTICAST(a);
+	if (IN6_IS_ADDR_UNSPECIFIED(&p->gw.in6) || IN6_IS_ADDR_MULTICAST(&p->gw.in6))
+		return false;
+	return !IN6_IS_ADDR_LINKLOCAL(&p->gw.in6) || p->gw_ifindex != 0;
+}
+
 static int
 rt_spec_group(const struct rt_spec *s, struct rt_group **gp)
 {
@@ -52,7 +65,7 @@ rt_spec_group(const struct rt_spec *s, struct rt_group **gp)
 			return -ENXIO;
 		if (!p->has_gw && p->gw_ifindex == 0)
 			return -EINVAL;
-		if (p->has_gw && rt_is_zoned(s->family, &p->gw) && p->gw_ifindex == 0)
+		if (p->has_gw && !rt_gateway_valid(s->family, p))
 			return -EINVAL;
 	}
 	if (s->npaths == 0) { /* a route to nowhere has the loopback address for its gateway */

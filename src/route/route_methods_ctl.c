@@ -246,7 +246,7 @@ rt_error(struct ctl_req *req, json_t *params, int error)
 		return ctl_error(req, EPERM, "%.80s: the route of an address of ours: delete the address", dst);
 	case -EINVAL:
 		return ctl_error(
-		    req, EINVAL, "%.80s: a gateway or an interface is missing, or one is named twice", dst);
+		    req, EINVAL, "%.80s: a gateway or a zone is missing, or is none, or is named twice", dst);
 	default:
 		return ctl_error(req, -error, "%.80s: %s", dst, strerror(-error));
 	}

@@ -399,6 +399,9 @@ test_gateways(void **state)
 	assert_int_equal(add("10.0.0.0/24", "10.0.0.9", NULL), -EEXIST);
 	assert_int_equal(add("192.168.0.0/16", "172.16.0.1", NULL), -ENETUNREACH); /* by a gateway route only */
 	assert_int_equal(add("192.168.0.0/33", "10.0.0.1", NULL), -EINVAL);
+	assert_int_equal(add("192.168.0.0/16", "224.0.0.9", &eth1), -EINVAL);
+	assert_int_equal(add("192.168.0.0/16", "0.0.0.0", &eth1), -EINVAL);
+	assert_int_equal(add("2001:db8:1::/48", "ff02::1", &eth1), -EINVAL);
 	assert_int_equal(delete ("192.168.0.0/16"), -ESRCH);
 	assert_int_equal(delete ("10.0.0.2"), -EPERM);
 	assert_string_equal(says("8.8.8.8"), "via 10.0.0.1 eth1");
