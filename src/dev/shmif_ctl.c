@@ -129,8 +129,9 @@ shmif_set_linkstr(struct port *port, const char *linkstr, char *err, size_t errl
 	if (linkstr != NULL) {
 		char cwd[4096];
 
-		if (linkstr[0] == '\0') {
-			snprintf(err, errlen, "%s: the name of the segment's file is empty", port->name);
+		if (linkstr[0] == '\0' || strpbrk(linkstr, "\n\r") != NULL) {
+			snprintf(err, errlen, "%s: the name of the segment's file is %s", port->name,
+			    linkstr[0] == '\0' ? "empty" : "two lines");
 			return -EINVAL;
 		}
 		if (linkstr[0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)

@@ -181,3 +181,18 @@ dumpbus_body() {
 	atf_check diff a b
 	finish
 }
+
+test_case odd_name "a file with blanks in its name is saved so that it can be read back"
+odd_name_body() {
+	daemon A
+	run A ifconfig shmif0 create
+	run A ifconfig shmif0 linkstr "my 'odd' bus#1"
+	smp A config save >saved
+	kill "$(cat A.pid)"
+	until_ok 30 sh -c "! kill -0 $(cat A.pid) 2>/dev/null"
+	daemon A -f "$PWD/saved"
+	smp A config save >again
+	atf_check diff saved again
+	shows A "linkstr: $PWD/my 'odd' bus#1" ifconfig shmif0
+	finish
+}
