@@ -182,7 +182,7 @@ cmd_quote(const char *word)
 	if (text == NULL)
 		return NULL;
 	if (*word != '\0' && *word != '#' && strpbrk(word, " \t\r\n\v\f'\"\\") == NULL)
-		return strcpy(text, word);
+		return memcpy(text, word, strlen(word) + 1);
 	*p++ = '"';
 	for (; *word != '\0'; word++) {
 		if (*word == '"' || *word == '\\')

@@ -472,7 +472,8 @@ test_config_check(void **state)
 static void
 test_quote(void **state)
 {
-	static const char *const words[] = {"", "a", "/tmp/a b", "'", "\"", "\\", "a\\ b'c\"d\\", "#x", "x#", "\t", "$x;y|z"};
+	static const char *const words[] = {
+	    "", "a", "/tmp/a b", "'", "\"", "\\", "a\\ b'c\"d\\", "#x", "x#", "\t", "$x;y|z"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		char err[128], line[128], *quoted = cmd_quote(words[i]), **argv;
