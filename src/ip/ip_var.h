@@ -148,7 +148,10 @@ ip_set_sum(struct ipv4_h *ip)
 	ip->sum = cksum_fold(cksum_add(0, ip, IPV4_HLEN(ip)));
 }
 
-/* A rate of n a second with a burst of n, told by the TSC: true if one more is allowed; n < 0: always */
+/*
+ * A rate of n a second with a burst of n, told by the TSC, of which each worker has its share: true if one more is
+ * allowed; n < 0: always
+ */
 static inline bool
 ip_rate_allow(uint64_t *full, uint64_t now, int n)
 {
@@ -156,9 +159,10 @@ ip_rate_allow(uint64_t *full, uint64_t now, int n)
 		return true;
 	if (n == 0)
 		return false;
-	uint64_t cost = mp_tsc_hz / (unsigned)n;
+	uint64_t cost = mp_tsc_hz * mp_nworkers / (unsigned)n;
+	uint64_t depth = cost > mp_tsc_hz ? cost : mp_tsc_hz;
 	uint64_t at = *full < now ? now : *full;
-	if (at + cost > now + mp_tsc_hz)
+	if (at + cost > now + depth)
 		return false;
 	*full = at + cost;
 	return true;

@@ -16,3 +16,24 @@ checks_body() {
 	frames checks R
 	finish
 }
+
+test_case multipath "equal and weighted paths by flow, order kept, changes effective with the next packet, next hops shared"
+multipath_body() {
+	WORKERS=2 wired
+	frames multipath R
+	finish
+}
+
+test_case neighbours "few packets wait for a neighbour, in order; a scan takes nothing from others; the packet sum holds"
+neighbours_body() {
+	wired
+	frames neighbours R
+	finish
+}
+
+test_case sizes "packets to 9000 octets whole and in fragments, octet by octet; errors limited in rate"
+sizes_body() {
+	WORKERS=2 wired
+	frames sizes R
+	finish
+}
