@@ -99,6 +99,7 @@ case("too big, DF", eth / ip(flags=2) / UDPX / Raw(bytes(1400)), (3, 4, 1280), "
 case("exactly the MTU, DF", eth / ip(flags=2) / UDPX / Raw(bytes(1280 - 28)), PASS)
 case("one more than the MTU, DF", eth / ip(flags=2) / UDPX / Raw(bytes(1280 - 27)), (3, 4, 1280), "IP_CANTFRAG")
 case("quotes up to 576", eth / ip(dst="192.0.2.1") / UDPX / Raw(bytes(1400)), (3, 0), "IP_NOROUTE")
+case("quotes up to 576 with options", eth / ip(dst="192.0.2.1", options=[IPOption(b"\x01")] * 40) / UDPX / Raw(bytes(1200)), (3, 0), "IP_NOROUTE")
 # IPv4 options
 case("option length 0", e4(ip(options=[IPOption(b"\x07\x00\x00\x00")]) / UDPX), (12, 0, 21 << 24), "IP_BADOPTION", ("ip", "IP_BADOPTIONS"))
 case("option beyond header", e4(ip(options=[IPOption(b"\x01\x01\x07\x09")]) / UDPX), (12, 0, 23 << 24), "IP_BADOPTION", ("ip", "IP_BADOPTIONS"))
