@@ -35,12 +35,15 @@
 #define XDP_RXFRAMES 2048u
 #define XDP_TXFRAMES 1024u
 #define XDP_MAXDEVQ  64u
+#define MISSED_EVERY 1024 /* full bursts between two questions what was lost */
 /* The kernel sends this many frames a call. */
 #define XDP_KERNEL_BATCH 32u
 
 struct xdp_queue {
 	struct xsk_ring_cons rx;	      /* [w] receiving worker */
 	struct xsk_ring_prod fill;	      /* [w] receiving worker */
+	uint64_t missed;		      /* [w] receiving worker: the kernel's count when last read */
+	uint32_t bursts;		      /* [w] receiving worker */
 	_Alignas(64) struct xsk_ring_prod tx; /* [w] transmitting worker */
 	struct xsk_ring_cons comp;	      /* [w] transmitting worker */
 	uint64_t txfree[XDP_TXFRAMES];	      /* [w] transmitting worker */
@@ -265,6 +268,20 @@ frame_take(const uint8_t *data, uint32_t len)
 	return head;
 }
 
+/* What the kernel had no place for */
+static void
+count_missed(struct xdp_queue *q, struct port_qstats *stats)
+{
+	struct xdp_statistics st;
+	socklen_t len = sizeof(st);
+
+	memset(&st, 0, sizeof(st));
+	if (getsockopt(xsk_socket__fd(q->xsk), SOL_XDP, XDP_STATISTICS, &st, &len) != 0)
+		return;
+	stats->rx_missed += st.rx_dropped + st.rx_ring_full - q->missed;
+	q->missed = st.rx_dropped + st.rx_ring_full;
+}
+
 static uint16_t
 queue_rx(struct xdp_queue *q, struct port_qstats *stats, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -273,6 +290,8 @@ queue_rx(struct xdp_queue *q, struct port_qstats *stats, struct rte_mbuf **pkts,
 	k = xsk_ring_cons__peek(&q->rx, n, &idx);
 	if (k == 0)
 		return 0;
+	if (unlikely(k == n && ++q->bursts % MISSED_EVERY == 0))
+		count_missed(q, stats);
 	/* The ring has room for every frame of the receiving side, so that this cannot fail. */
 	if (unlikely(xsk_ring_prod__reserve(&q->fill, k, &fidx) != k)) {
 		xsk_ring_cons__cancel(&q->rx, k);
@@ -330,6 +349,7 @@ linux_xdp_rx_arm(struct port *port, uint16_t p)
 
 		if (xsk_cons_nb_avail(&q->rx, 1) > 0)
 			return true;
+		count_missed(q, &port->qstats[p]);
 	}
 	return false;
 }
