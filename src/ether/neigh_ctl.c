@@ -294,6 +294,8 @@ neigh_create(struct ifnet *ifp, int family, const union in_any *addr, bool proxy
 	struct neigh *n;
 
 	ASSERT_CONTROL();
+	if (atomic_load_explicit(&ifp->if_dead, memory_order_relaxed))
+		return NULL;
 	for (unsigned i = 0; nf->nf_total >= max && i < sizeof(expendable); i++)
 		while (nf->nf_total >= max && neigh_recycle(nf, expendable[i]))
 			continue;

@@ -43,7 +43,9 @@ neigh_lladdr_parse(const char *s, uint8_t *a)
 	unsigned v[ETHER_ADDRLEN];
 	char end;
 
-	if (sscanf(s, "%2x:%2x:%2x:%2x:%2x:%2x%c", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &end) != ETHER_ADDRLEN)
+	/* digits and colons only: sscanf takes signs and blanks too */
+	if (s[strspn(s, "0123456789abcdefABCDEF:")] != '\0' ||
+	    sscanf(s, "%2x:%2x:%2x:%2x:%2x:%2x%c", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &end) != ETHER_ADDRLEN)
 		return false;
 	for (unsigned i = 0; i < ETHER_ADDRLEN; i++)
 		a[i] = (uint8_t)v[i];

@@ -144,13 +144,20 @@ nud_probe(struct neigh *n)
 	nud_ask(n, true, now);
 }
 
+/* Stale neighbours are looked at together, four times a second: an idle router wakes up seldom. */
+static uint64_t
+nud_poll_time(uint64_t now)
+{
+	return (now + NUD_POLL_MS) | 255;
+}
+
 void
 nud_stale(struct neigh *n)
 {
 	ASSERT_CONTROL();
 	neigh_to_state(n, NEIGH_STALE);
 	(void)nexthop_used(n->n_nh); /* what was sent before does not count */
-	neigh_timer_set(&n->n_timer, neigh_clock() + NUD_POLL_MS);
+	neigh_timer_set(&n->n_timer, nud_poll_time(neigh_clock()));
 }
 
 void
@@ -332,7 +339,7 @@ nud_timer(struct neigh_timer *t, uint64_t now)
 		else if (now - n->n_confirmed >= setting(nf->nf_keep) * 1000)
 			neigh_delete(n, DROP_NEIGH_FLUSHED);
 		else
-			neigh_timer_set(t, now + NUD_POLL_MS);
+			neigh_timer_set(t, nud_poll_time(now));
 		break;
 	case NEIGH_DELAY:
 		nud_probe(n);

@@ -314,9 +314,9 @@ test_ageing(void **state)
 		assert_int_equal(hop(kind->host)->nh_type, NH_FORWARD); /* goes on being used */
 		world_clear();
 		nexthop_marks[0][nh] = 1; /* a worker sends */
-		world_wait(1100);
+		world_wait(1350);
 		assert_int_equal(state_of(kind->host), NEIGH_DELAY);
-		world_wait(3500);
+		world_wait(3300);
 		assert_int_equal(state_of(kind->host), NEIGH_DELAY);
 		for (unsigned t = 0; t < 2000 && state_of(kind->host) == NEIGH_DELAY; t += 50)
 			world_wait(50);
@@ -937,6 +937,7 @@ test_methods(void **state)
 	    {"{\"family\":\"inet\",\"address\":\"10.0.1.300\",\"lladdr\":\"02:00:00:00:00:77\"}", -EINVAL},
 	    {"{\"family\":\"inet\",\"address\":\"224.0.0.1\",\"lladdr\":\"02:00:00:00:00:77\"}", -EINVAL},
 	    {"{\"family\":\"inet\",\"address\":\"10.0.1.5\",\"lladdr\":\"02:00:00:00:00\"}", -EINVAL},
+	    {"{\"family\":\"inet\",\"address\":\"10.0.1.5\",\"lladdr\":\"02: 0:+0:-1:00:1\"}", -EINVAL},
 	    {"{\"family\":\"inet\",\"address\":\"10.0.1.5\",\"lladdr\":\"02:00:00:00:00:77:88\"}", -EINVAL},
 	    {"{\"family\":\"inet\",\"address\":\"10.0.1.5\",\"lladdr\":\"ff:ff:ff:ff:ff:ff\"}", -EINVAL},
 	    {"{\"family\":\"inet6\",\"address\":\"fe80::5\",\"lladdr\":\"02:00:00:00:00:77\"}", -EINVAL},
