@@ -179,6 +179,9 @@ void neigh_make_room(struct neigh_family *, enum neigh_state);
 bool neigh_in_prefix(const union in_any *, const union in_any *prefix, unsigned plen);
 void neigh_to_state(struct neigh *, enum neigh_state);
 
+/* neigh_output_ctl.c */
+void neigh_resolve_input(struct rte_mbuf *);
+
 /* nud_ctl.c: the states. */
 void nud_timer(struct neigh_timer *, uint64_t now);
 /* => takes the packet (data at the IP header): sent through n, or kept until n is known */
