@@ -184,8 +184,10 @@ echo_target_route(struct echo_target *t)
 	error = rt_lookup(t->family, &t->dst, 0, &r);
 	if (r.flags & RTF_REJECT)
 		return r.ifp != NULL && r.ifp->if_type == IFT_SMP_LOOP ? -ENETUNREACH : -EHOSTUNREACH;
-	if (error != 0)
+	if (error != 0) {
+		rt_notify_miss(t->family, &t->dst);
 		return error == -ENETUNREACH ? -EHOSTUNREACH : error; /* as NetBSD says it: No route to host */
+	}
 	t->blackhole = (r.flags & RTF_BLACKHOLE) != 0;
 	t->mtu = r.mtu != 0 ? r.mtu : r.ifp != NULL ? r.ifp->if_mtu : IPV4_MAXPACKET;
 	return target_source(t, r.ifp);

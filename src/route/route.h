@@ -235,6 +235,8 @@ void rt_notify(const struct rt_msg *);
 /* => control; RTM_NEWADDR, RTM_DELADDR (sent by rt_ifaddr_add and rt_ifaddr_delete already), RTM_IFINFO */
 void rt_notify_ifaddr(struct ifaddr *, bool added);
 void rt_notify_ifinfo(struct ifnet *);
+/* => control; RTM_MISS: a packet of our own has no route */
+void rt_notify_miss(int family, const union in_any *dst);
 /* => control; RTM_IFANNOUNCE: the interface has come, or goes */
 void rt_notify_ifannounce(struct ifnet *, bool arrival);
 /* => control; fn hears every message (neighbours leave when their connected route does).  0 or -ENOSPC */

@@ -183,6 +183,14 @@ rt_notify(const struct rt_msg *m)
 }
 
 void
+rt_notify_miss(int family, const union in_any *dst)
+{
+	struct rt_msg m = {.type = RTMSG_MISS, .family = family, .plen = rt_table_of(family)->bits, .dst = *dst};
+
+	rt_notify(&m);
+}
+
+void
 rt_notify_ifaddr(struct ifaddr *ifa, bool added)
 {
 	struct rt_msg m = {

@@ -226,9 +226,12 @@ monitor_body() {
 	run R ifconfig shmif0 inet 10.9.0.1/24 alias
 	run R ifconfig shmif0 inet 10.9.0.1 -alias
 	until_ok 10 grep -q RTM_DELADDR out
+	smp R ping -n -c 1 -w 1 192.0.2.99
+	until_ok 10 grep -q RTM_MISS out
 	atf_check -o match:"RTM_ADD.+<UP,GATEWAY,DONE,STATIC>" -o match:"<DST,GATEWAY,NETMASK>" \
 	    -o match:"10.2.0.0 10.0.0.1 255.255.0.0" -o match:"RTM_CHANGE" -o match:"10.2.0.0 10.0.0.3 255.255.0.0" \
-	    -o match:"RTM_DELETE.+<UP,GATEWAY,DONE,STATIC>" -o match:"RTM_NEWADDR" -o match:"shmif0 10.9.0.1" cat out
+	    -o match:"RTM_DELETE.+<UP,GATEWAY,DONE,STATIC>" -o match:"RTM_NEWADDR" -o match:"shmif0 10.9.0.1" \
+	    -o match:"RTM_MISS.+<DONE>" -o match:"sockaddrs: <DST>" -o match:" 192.0.2.99$" cat out
 	timeout 30 "$BUILD/smpnet" -s "unix://$PWD/R.sock" route -n monitor -c 1 >one 2>&1 &
 	until_ok 20 one_seen
 	finish
