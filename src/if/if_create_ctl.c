@@ -83,6 +83,7 @@ ifnet_destroy_all(void)
 	struct ifnet *ifp, *next;
 
 	ASSERT_CONTROL();
+	ifnet_closing = true; /* a device that a helper thread is still starting comes too late */
 	for (ifp = TAILQ_FIRST(&ifnet_list); ifp != NULL; ifp = next) {
 		next = TAILQ_NEXT(ifp, if_list);
 		if (ifp->if_ops->destroy == NULL || ifp->if_ops->destroy(ifp) != 0)

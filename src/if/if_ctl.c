@@ -20,6 +20,7 @@
 #include <string.h>
 
 struct ifnet_head ifnet_list = TAILQ_HEAD_INITIALIZER(ifnet_list);
+bool ifnet_closing;
 
 static uint8_t ifnet_gen[MP_MAXIF]; /* [c] generation of the index's present or last holder */
 static bool ifnet_inuse[MP_MAXIF];  /* [c] from if_alloc until the holder is freed */
@@ -101,6 +102,8 @@ if_attach(struct ifnet *ifp)
 	struct ifnet *other;
 
 	ASSERT_CONTROL();
+	if (ifnet_closing)
+		return -ESHUTDOWN;
 	if (ifnet_by_name(ifp->if_xname) != NULL)
 		return -EEXIST;
 	TAILQ_FOREACH (other, &ifnet_list, if_list)
@@ -390,6 +393,7 @@ int
 ifnet_init(void)
 {
 	ASSERT_CONTROL();
+	ifnet_closing = false;
 	pkt_stage_register(PKT_IF_TRANSMIT, if_transmit);
 	pkt_stage_check(if_meta_live);
 	for (unsigned i = 0; i < mp_nworkers; i++) {

@@ -12,6 +12,7 @@
 #define LO_MTU	   33624
 
 int if_txbuf_make(uint16_t index);
+extern bool ifnet_closing; /* [c] ifnet_destroy_all ran: no interface is attached any more */
 
 /* => control; "name" is PREFIX and a unit, nothing else; the kind, or NULL */
 const struct if_kind *if_kind_of(const char *xname);

@@ -143,7 +143,7 @@ if_stats_of(struct ifnet *ifp, struct worker *w)
 }
 
 /* => control.  if_alloc makes an unpublished interface (0 flags, mtu 1500); the caller sets ops, softc, lladdr, flags,
- * mtu; if_attach publishes it and tells the protocols; 0, -EEXIST, -ENOSPC. */
+ * mtu; if_attach publishes it and tells the protocols; 0, -EEXIST, -ENOSPC, -ESHUTDOWN (the daemon ends). */
 struct ifnet *if_alloc(const char *xname, enum if_type type);
 int if_attach(struct ifnet *);
 void if_free(struct ifnet *); /* => control; undoes if_alloc of an interface that was not attached */
