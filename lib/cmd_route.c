@@ -41,9 +41,9 @@ static const struct {
     {"-proto2", "proto2", true},
 };
 
-static const char *const unsupported[] = {"-nocloning", "-cloned", "-nocloned", "-proxy", "-tag", "-mpls",
-    "-xresolve", "-osi", "-xns", "-atalk", "-llinfo", "-genmask", "-rtt", "-rttvar", "-sendpipe", "-recvpipe",
-    "-hopcount", "-expire", "-ssthresh", "-lock", "-lockrest"};
+static const char *const unsupported[] = {"-nocloning", "-cloned", "-nocloned", "-proxy", "-tag", "-mpls", "-xresolve",
+    "-osi", "-xns", "-atalk", "-llinfo", "-genmask", "-rtt", "-rttvar", "-sendpipe", "-recvpipe", "-hopcount",
+    "-expire", "-ssthresh", "-lock", "-lockrest"};
 
 /* A positional word: destination, gateways, or the mask in third place. */
 static int
@@ -96,7 +96,8 @@ modifier(struct cmd_ctx *ctx, struct route *r, char *const *w)
 		r->mpath = true;
 	} else if (strcmp(k, "-iface") == 0 || strcmp(k, "-interface") == 0 || strcmp(k, "-link") == 0) {
 		r->iface = true;
-	} else if (strcmp(k, "-connected") == 0 || strcmp(k, "-cloning") == 0) { /* the flag C, of its network's hosts */
+	} else if (strcmp(k, "-connected") == 0 ||
+		   strcmp(k, "-cloning") == 0) { /* the flag C, of its network's hosts */
 		r->iface = true;
 		cmd_set(ctx, r->extra, "connected", json_true());
 	} else if (strcmp(k, "-ifp") == 0) {
