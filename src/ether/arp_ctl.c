@@ -94,6 +94,25 @@ arp_solicit(struct neigh *n, struct rte_mbuf *prompt, bool unicast)
 	    n->n_addr.in4);
 }
 
+/* A sender that is not on this link: perhaps on another of ours, by cable or by mistake. */
+static void
+arp_stranger(struct ifnet *ifp, const struct arp_ether *ar, const union in_any *spa)
+{
+	char addr[NEIGH_ADDRSTR], mac[NEIGH_MACSTR];
+	struct rt_result rt;
+
+	if (rt_lookup(AF_INET, spa, 0, &rt) != 0 || rt.ifp == NULL || rt.has_gw) {
+		COUNT(mp_control(), ARP_RCVD_NOINT);
+		return;
+	}
+	COUNT(mp_control(), ARP_RCVD_OVERINT);
+	if (!arp_log_wrong_iface)
+		return;
+	neigh_addr_string(AF_INET, spa, NULL, addr, sizeof(addr));
+	neigh_lladdr_string(ar->ar_sha, mac);
+	mp_log(MP_LOG_INFO, "arp: %s is on %s but %s speaks for it on %s", addr, rt.ifp->if_xname, mac, ifp->if_xname);
+}
+
 /* What the sender says of itself goes into an entry that exists, or into a new one if it spoke to us (RFC 826). */
 static void
 arp_learn(struct ifnet *ifp, const struct arp_ether *ar, bool to_us, bool is_reply)
@@ -110,7 +129,7 @@ arp_learn(struct ifnet *ifp, const struct arp_ether *ar, bool to_us, bool is_rep
 		if (!to_us)
 			return;
 		if (!neigh_onlink(ifp, AF_INET, &spa)) {
-			COUNT(self, ARP_RCVD_NOINT);
+			arp_stranger(ifp, ar, &spa);
 			return;
 		}
 		if (n == NULL)

@@ -143,7 +143,8 @@ dad_conflict(struct ifaddr *ifa, const uint8_t *lladdr)
 	neigh_lladdr_string(lladdr, mac);
 	mp_log(
 	    MP_LOG_INFO, "%s: %s is in use by %s", ifa->ifa_ifp->if_xname, addr, mac); /* the verdict is logged below */
-	COUNT(mp_control(), ND_DAD_DUP);
+	if (ifa->ifa_family == AF_INET6)
+		COUNT(mp_control(), ND_DAD_DUP);
 	dad_free(dad);
 	if_addr_dad_done(ifa, true);
 	return true;

@@ -236,7 +236,7 @@ void dad_defend(struct ifaddr *, const uint8_t *lladdr);
 void dad_ifnet_gone(struct ifnet *);
 
 /* neigh_settings_ctl.c, neigh_methods_ctl.c */
-extern _Atomic int arp_log_movements, arp_log_permanent_modify, nd6_debug;
+extern _Atomic int arp_log_wrong_iface, arp_log_movements, arp_log_permanent_modify, nd6_debug;
 extern _Atomic int neigh_maxwaiting;
 extern _Atomic int ip_dad_count, ip6_dad_count;
 void neigh_addr_string(int family, const union in_any *, const struct ifnet *, char *buf, size_t len);
