@@ -170,6 +170,8 @@ neigh_publish(struct neigh *n)
 	n->n_published = usable;
 	if (usable && !n->n_infib && !neigh_is_linklocal(n->n_family, &n->n_addr))
 		n->n_infib = fib_insert(n->n_family, &n->n_addr, nf->nf_plen, n->n_nh) == 0;
+	if (n->n_family == AF_INET6 && neigh_is_linklocal(n->n_family, &n->n_addr))
+		ip6_linklocal_neighbour(ifp, &n->n_addr.in6, usable ? n->n_nh : NH_NOROUTE_INDEX);
 }
 
 /* => control; tells the route monitors (bsd-tools: RTM_ADD, RTM_DELETE, RTM_MISS) */
@@ -233,6 +235,8 @@ neigh_free(struct neigh *n, enum mp_drop reason)
 	neigh_set_published(n, false);
 	if (n->n_infib)
 		fib_remove(n->n_family, &n->n_addr, nf->nf_plen, n->n_nh);
+	if (n->n_family == AF_INET6 && neigh_is_linklocal(n->n_family, &n->n_addr))
+		ip6_linklocal_neighbour(n->n_ifp, &n->n_addr.in6, NH_NOROUTE_INDEX);
 	if (n->n_nh != NH_NOROUTE_INDEX)
 		nexthop_release(n->n_nh);
 	free(n);

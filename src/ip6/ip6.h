@@ -27,6 +27,11 @@ void ip6_output(struct worker *, struct pktvec *);
 
 /* => control; the addresses of the interface changed, or it is being destroyed (if_dead) */
 void ip6_ifaddr_changed(struct ifnet *);
+/*
+ * => control, from neighbour discovery; the next hop of a link-local neighbour whose link address is known;
+ * NH_NOROUTE_INDEX: it is no more, which must be said before the next hop is released
+ */
+void ip6_linklocal_neighbour(const struct ifnet *, const struct in6_addr *, uint32_t nh);
 /* => worker or control in a read section; the interface is a member of the group */
 bool ip6_group_joined(const struct ifnet *, const struct in6_addr *);
 /* => worker or control in a read section; a usable address of ours on the interface (link-local ones included) */

@@ -84,6 +84,7 @@ ip6_fini(void)
 {
 	ASSERT_CONTROL();
 	ip6_reass_fini();
+	in6_llnbr_fini();
 	in6_if_fini();
 	for (unsigned i = 0; i <= mp_nworkers; i++) {
 		free(mp_workers[i]->proto[MP_SLOT_IP6]);

@@ -125,6 +125,10 @@ ip6_output_scoped(struct worker *w, struct rte_mbuf *m, const struct in6_addr *d
 	} else if (ip6_addr_is_ours(ifp, dst)) {
 		ip6_loop(w, ifp, m);
 		return;
+	} else {
+		meta->nh = ip6_linklocal_nexthop(ifp->if_index, dst);
+		if (meta->nh != NH_NOROUTE_INDEX)
+			out = nh_output;
 	}
 	uint32_t mtu = atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed);
 	if (m->pkt_len > mtu) {

@@ -101,6 +101,44 @@ in6_own_get(void)
 	return atomic_load_explicit(&in6_own, memory_order_acquire);
 }
 
+/* Link-local neighbours with a link address: open addressing, at most a quarter full; NULL: none */
+struct in6_llnbr {
+	struct mp_deferred deferred; /* [c] */
+	uint32_t shift;		     /* [I] 64 - log2(slots) */
+	struct in6_llnbr_slot {
+		struct in6_key key;
+		uint32_t ifindex;
+		uint32_t nh; /* NH_NOROUTE_INDEX: empty */
+	} slots[];	     /* [I] */
+};
+
+extern struct in6_llnbr *_Atomic in6_llnbr; /* [r] */
+
+static inline uint32_t
+in6_llnbr_hash(const struct in6_llnbr *t, struct in6_key k, uint32_t ifindex)
+{
+	k.hi ^= ifindex;
+	return in6_key_slot(k, t->shift);
+}
+
+/* => worker; the next hop of a link-local neighbour, NH_NOROUTE_INDEX: not known */
+static inline uint32_t
+ip6_linklocal_nexthop(uint32_t ifindex, const void *addr)
+{
+	const struct in6_llnbr *t = atomic_load_explicit(&in6_llnbr, memory_order_acquire);
+	struct in6_key k = in6_key(addr);
+
+	if (t == NULL)
+		return NH_NOROUTE_INDEX;
+	uint32_t mask = (uint32_t)((UINT64_C(1) << (64 - t->shift)) - 1);
+	for (uint32_t slot = in6_llnbr_hash(t, k, ifindex);; slot = (slot + 1) & mask) {
+		const struct in6_llnbr_slot *s = &t->slots[slot];
+
+		if (s->nh == NH_NOROUTE_INDEX || (s->ifindex == ifindex && s->key.hi == k.hi && s->key.lo == k.lo))
+			return s->nh;
+	}
+}
+
 static inline const struct in6_if *
 in6_if_get(const struct ifnet *ifp)
 {
@@ -180,6 +218,9 @@ int in6_if_init(void);
 void in6_if_fini(void);
 /* => control; all interfaces again (forwarding changed: the all-routers group) */
 void in6_if_update_all(void);
+
+/* ip6_llnbr_ctl.c */
+void in6_llnbr_fini(void);
 
 /* ip6_reass_ctl.c */
 /* => control; a fragment for us: data at the IPv6 header, meta.l4off at the fragment header, meta.aux the offset of the

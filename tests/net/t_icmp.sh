@@ -39,6 +39,8 @@ sizes_body() {
 	three
 	sizes_one ping 10.0.1.1 -w 65507
 	sizes_one ping6 2001:db8:1::1 -X 65527
+	ll=$(smp R ifconfig shmif0 | sed -n 's/.*inet6 \(fe80[^/]*\)\/.*/\1/p')
+	sizes_one ping6 "$ll" -X 65527
 	shows B "[1-9][0-9]* packets reassembled ok" netstat -s -p ip
 	shows B "[1-9][0-9]* packets reassembled ok" netstat -s -p ip6
 	finish

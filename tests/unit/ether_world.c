@@ -248,6 +248,11 @@ ip6_ifaddr_changed(struct ifnet *ifp)
 }
 
 void
+ip6_linklocal_neighbour(const struct ifnet *ifp, const struct in6_addr *addr, uint32_t nh)
+{
+}
+
+void
 icmp_ctl_unreachable(struct rte_mbuf *m)
 {
 	event_of(W_UNREACH, m, 0);

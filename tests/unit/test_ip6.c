@@ -515,6 +515,22 @@ test_linklocal(void **state)
 	assert_int_equal(world_nframes, 1);
 	const struct ipv6_h *ip6 = sent_ip6(0, 0);
 	assert_true(same_addr(&ip6->src, ll_r) && same_addr(&ip6->dst, LL_A));
+	/* in any size, and as often as it is asked: R knows the neighbour, control has no part in it */
+	world_real_time = true;
+	for (unsigned i = 0; i < 100; i++) {
+		len = make_echo6(buf, LL_A, ll_r, 1, (uint16_t)i, 1400);
+		world_clear();
+		world_receive(0, buf, len, 0, 0);
+		assert_int_equal(world_nframes, 1);
+	}
+	world_real_time = false;
+	/* gone: the answer waits for a solicitation to be answered */
+	world_neighbours();
+	world_clear();
+	world_receive(0, buf, len, 0, 0);
+	assert_int_equal(world_nframes, 1);
+	assert_int_equal(world_frame[0].data[54], ICMP6_T_NS);
+	world_neighbours();
 	/* R's address on the other interface is not on this one, unless they are the same */
 	world_clear();
 	len = make_echo6(buf, LL_A, "fe80::ff:fe00:99", 1, 1, 10);
