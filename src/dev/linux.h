@@ -103,6 +103,7 @@ int linux_ifinfo(int ifindex, struct linux_ifinfo *);
 bool linux_in_use(int ifindex, char *text, size_t len);
 int linux_link(int ifindex, struct port_link *); /* -ENODEV: gone */
 int linux_ethtool_rxqueues(const char *ifname);
+bool linux_ethtool_rxvlan(const char *ifname);
 
 /* linux_quiet.c.  => helper thread or control; 0 or -errno.  ingress: also what arrives (AF_PACKET only sees copies) */
 int linux_quiet_start(struct linux_quiet *, const char *ifname, int ifindex, bool ingress);
@@ -122,8 +123,8 @@ uint16_t linux_packet_rx_burst(struct port *, uint16_t q, struct rte_mbuf **, ui
 bool linux_packet_rx_arm(struct port *, uint16_t q);
 int linux_packet_rx_fd(struct port *, uint16_t q);
 
-/* linux_xdp_prog.c: the program for a map of sockets; a descriptor or -errno */
-int linux_xdp_prog_load(int map, int ifindex);
+/* linux_xdp_prog.c: the program for a map of sockets; a descriptor or -errno; *tags: it keeps vlan tags beside the frame */
+int linux_xdp_prog_load(int map, int ifindex, bool *tags);
 
 /* linux_xdp.c: open loads and attaches the program (helper); -EOPNOTSUPP and others: refused */
 int linux_xdp_open(struct linux_port *, char *err, size_t errlen);

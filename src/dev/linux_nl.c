@@ -249,6 +249,15 @@ linux_ethtool_rxqueues(const char *ifname)
 	return error != 0 ? error : (int)(ch.rx_count + ch.combined_count);
 }
 
+/* => any thread; does the device take vlan tags out of received frames? */
+bool
+linux_ethtool_rxvlan(const char *ifname)
+{
+	struct ethtool_value v = {.cmd = ETHTOOL_GFLAGS};
+
+	return ethtool(ifname, &v) == 0 && (v.data & ETH_FLAG_RXVLAN) != 0;
+}
+
 /* => control or helper; 0 or -errno (-ENODEV: gone) */
 int
 linux_link(int ifindex, struct port_link *link)

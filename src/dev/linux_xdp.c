@@ -73,6 +73,7 @@ linux_xdp_open(struct linux_port *lp, char *err, size_t errlen)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, lopts, .flags = XDP_FLAGS_DRV_MODE);
 	struct linux_xdp *x;
+	bool tags;
 	int error;
 
 	/* What goes wrong is said in our own words. */
@@ -92,10 +93,16 @@ linux_xdp_open(struct linux_port *lp, char *err, size_t errlen)
 		error = x->map;
 		goto fail;
 	}
-	x->prog = linux_xdp_prog_load(x->map, lp->ifindex);
+	x->prog = linux_xdp_prog_load(x->map, lp->ifindex, &tags);
 	if (x->prog < 0) {
 		error = x->prog;
 		goto fail;
+	}
+	/* Before Linux 6.8 a frame whose tag lies beside it would come without, as if from another network. */
+	if (!tags && lp->opts.via == LINUX_VIA_AUTO && linux_ethtool_rxvlan(lp->ifname)) {
+		linux_xdp_close(lp);
+		return linux_fail(
+		    err, errlen, lp->ifname, EOPNOTSUPP, "vlan tags would be lost by AF_XDP on this kernel");
 	}
 	x->link = bpf_link_create(x->prog, lp->ifindex, BPF_XDP, &lopts);
 	if (x->link < 0) {

@@ -87,7 +87,7 @@ kfunc_find(const char *name)
  * Before it, where the kernel can: the tag.
  */
 int
-linux_xdp_prog_load(int map, int ifindex)
+linux_xdp_prog_load(int map, int ifindex, bool *tags)
 {
 	const struct bpf_insn redirect[] = {
 	    LOAD(BPF_W, BPF_REG_2, BPF_REG_6, offsetof(struct xdp_md, rx_queue_index)),
@@ -108,9 +108,12 @@ linux_xdp_prog_load(int map, int ifindex)
 		memcpy(insns + TAG_INSNS, redirect, sizeof(redirect));
 		fd =
 		    bpf_prog_load(BPF_PROG_TYPE_XDP, "smpnet_xdp", "Dual BSD/GPL", insns, TAG_INSNS + nredirect, &opts);
-		if (fd >= 0)
+		if (fd >= 0) {
+			*tags = true;
 			return fd;
+		}
 	}
+	*tags = false;
 	insns[0] = (struct bpf_insn)MOVE(BPF_REG_6, BPF_REG_1);
 	memcpy(insns + 1, redirect, sizeof(redirect));
 	return bpf_prog_load(BPF_PROG_TYPE_XDP, "smpnet_xdp", "Dual BSD/GPL", insns, 1 + nredirect, NULL);
