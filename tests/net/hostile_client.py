@@ -7,6 +7,7 @@ import json
 import os
 import random
 import resource
+import select
 import socket
 import stat
 import subprocess
@@ -248,6 +249,16 @@ def fairness(d):
     w.join(1)
     need(len(done) == n, f"only {len(done)} of {n} were answered")
     need(progress < n, f"the other client was served after {progress} requests")
+    s.close()
+    # and one line that takes a second does not keep the other waiting for it
+    s = raw(d)
+    s.sendall((json.dumps([{"jsonrpc": "2.0", "id": 1, "method": "rpc.list"}] * 18000) + "\n").encode())
+    served = 0
+    while not select.select([s], [], [], 0)[0]:
+        d.call("daemon.info")
+        served += 1
+    need(served >= 20, f"the other client was served {served} times during a long batch")
+    json.loads(s.makefile("rb").readline())
     s.close()
 
 
