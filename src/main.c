@@ -102,6 +102,9 @@ main(int argc, char **argv)
 	if (ctl_start(base, url, group) != 0)
 		return 1;
 	r = router_start(&conf, base, true);
+	/* what is in force again when the events are gone: stopping, which gives devices back, is not to be cut short */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	sigint = evsignal_new(base, SIGINT, on_signal, NULL);
 	sigterm = evsignal_new(base, SIGTERM, on_signal, NULL);
 	if (r == 0 && (evsignal_add(sigint, NULL) != 0 || evsignal_add(sigterm, NULL) != 0))

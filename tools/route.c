@@ -243,7 +243,7 @@ monitor(int argc, char **argv, bool numeric, bool json)
 	struct smpnet_stream *st;
 	long long count = 0, seen = 0;
 	json_t *e;
-	int r;
+	int r = 0;
 
 	if (argc == 2 && strcmp(argv[0], "-c") == 0)
 		count = tool_number("count", argv[1], 1, INT32_MAX);
