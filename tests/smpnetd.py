@@ -52,6 +52,22 @@ class Client:
         except RPCError as e:
             return e
 
+    def batch(self, calls):
+        """[(method, params)] in one line, applied in order; returns the answers, errors included."""
+        lines = []
+        for method, params in calls:
+            self.id += 1
+            lines.append({"jsonrpc": "2.0", "id": self.id, "method": method, "params": params})
+        self.sock.sendall((json.dumps(lines) + "\n").encode())
+        while True:
+            line = self.f.readline()
+            if not line:
+                raise EOFError("the daemon closed the connection")
+            a = json.loads(line)
+            if isinstance(a, list):
+                return a
+            self.events.append(a)
+
     def close(self):
         self.f.close()
         self.sock.close()
