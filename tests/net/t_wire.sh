@@ -37,3 +37,10 @@ sizes_body() {
 	frames sizes R
 	finish
 }
+
+test_case churn "routes and interfaces come and go under traffic: nothing lost that has a way, no buffer lost"
+churn_body() {
+	WORKERS=2 wired
+	frames churn R
+	finish
+}
