@@ -73,6 +73,8 @@ for v in (0, 1):
                f"{ {k[1]: x for k, x in r.counts().items() if k[0] == 'drop' and x} }")
 print(n, "packets of each family")
 
+r.call("route.change", family="inet", dst="198.18.0.0/16", gateway="10.0.1.1")
+
 # interfaces go: with packets that wait for a neighbour, with addresses being checked, down, with the next hops of routes on it
 stop.clear()
 sent = [0]
