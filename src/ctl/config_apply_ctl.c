@@ -313,6 +313,9 @@ config_stop(void)
 		waiting_free(w);
 	if (j != NULL) {
 		job = NULL;
+		if (j->line < j->conf.n)
+			config_error(j->errors, j->conf.lines[j->line].number, "the daemon stops");
+		j->done(j->arg, j->applied, j->errors, j->pending);
 		config_free(&j->conf);
 		json_decref(j->errors);
 		json_decref(j->pending);
