@@ -175,6 +175,7 @@ static void
 opened(void *arg)
 {
 	struct attach *at = arg;
+	int error;
 
 	ASSERT_CONTROL();
 	if (at->error != 0) {
@@ -182,8 +183,9 @@ opened(void *arg)
 		return;
 	}
 	port_place_queues(at->port);
-	at->error = mp_helper_run(start, started, at);
-	if (at->error != 0) {
+	error = mp_helper_run(start, started, at); /* at is the helper's from here on */
+	if (error != 0) {
+		at->error = error;
 		snprintf(at->err, sizeof(at->err), "%.64s: %s", at->name, strerror(-at->error));
 		at->port->ops->close(at->port);
 		started(at);
