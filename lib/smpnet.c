@@ -15,7 +15,7 @@
 
 #define READ_SIZE   (64 * 1024)
 #define BATCH_LINE  (256 * 1024)  /* octets in one line of a batch */
-#define BATCH_COUNT 128 /* requests in one line of a batch */
+#define BATCH_COUNT 128		  /* requests in one line of a batch */
 #define BATCH_AHEAD (1024 * 1024) /* octets of further lines waiting to be sent */
 
 static _Thread_local char connect_error[640];
