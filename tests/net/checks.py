@@ -224,5 +224,42 @@ for name, frame, verdict, drop, counter in cases:
     new = [f for f in r.bus[1].frames[far:] if f[12:14] in (b"\x08\0", b"\x86\xdd") and f[6:12] == bytes.fromhex(R1.replace(":", ""))]
     if new and not any(f[20:21] == b"\x3a" and f[54] in (135, 136) for f in new):
         r.fail(f"{name}: forwarded all the same")
+
+
+def out(bus, at, mac, mine):
+    m = bytes.fromhex(mine.replace(":", ""))
+    return [f for f in r.bus[bus].frames[at:] if f[6:12] == m and f[0:6] == mac]
+
+
+# what settings open
+r.call("sysctl.set", name="net.inet.ip.directed-broadcast", value=1)
+at = len(r.bus[1].frames)
+r.bus[0].send(eth / ip(dst="10.0.1.255") / UDPX / body)
+r.until("directed broadcast leaves as a broadcast", lambda: out(1, at, b"\xff" * 6, R1))
+r.call("sysctl.set", name="net.inet.icmp.bmcastecho", value=1)
+at = len(r.bus[0].frames)
+near = bytes.fromhex(NEAR.replace(":", ""))
+for dst in ("10.0.0.255", "255.255.255.255"):
+    at = len(r.bus[0].frames)
+    r.bus[0].send(Ether(src=NEAR, dst="ff:ff:ff:ff:ff:ff") / ip(dst=dst) / ICMP() / body)
+    r.until(f"echo to {dst} is answered from our address", lambda: any(Ether(f)[IP].src == "10.0.0.2" for f in out(0, at, near, R0)
+                                                                      if f[34:35] == b"\0"))
+r.call("sysctl.set", name="net.inet.ip.allowsrcrt", value=1)
+r.call("sysctl.set", name="net.inet.ip.forwsrcrt", value=1)
+at = len(r.bus[1].frames)
+r.bus[0].send(e4(ip(dst="10.0.0.2", options=[IPOption(b"\x83\x07\x04\x0a\x00\x01\x01\x00")]) / UDPX))
+r.until("source route through us", lambda: any(f[30:34] == bytes((10, 0, 1, 1)) and f[37:41] == bytes((10, 0, 1, 2))
+                                               for f in out(1, at, bytes.fromhex(FAR.replace(":", "")), R1)))
+for name, drop, p in (("net.inet.ip.forwarding", "IP_NOTROUTER", ip() / UDPX), ("net.inet6.ip6.forwarding", "IP6_NOTROUTER", ip6() / UDPX),
+                      ("net.inet.ip.forwarding", "IP_NOTROUTER", ip(dst="192.0.2.1") / UDPX),
+                      ("net.inet6.ip6.forwarding", "IP6_NOTROUTER", ip6(hlim=1) / UDPX)):
+    r.call("sysctl.set", name=name, value=0)
+    was, n0 = r.counts(), len(r.bus[0].frames)
+    r.bus[0].send(eth / p)
+    r.until(f"{name} 0: dropped", lambda: r.counts()[("drop", drop)] == was[("drop", drop)] + 1)
+    r.drained(0)
+    if answer_of(eth / p, n0):
+        r.fail(f"{name} 0: answered")
+    r.call("sysctl.set", name=name, value=1)
 print(len(cases), "cases")
 r.end()

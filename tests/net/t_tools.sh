@@ -250,3 +250,16 @@ by_name_body() {
 	SMPNET_SERVER=unix://$PWD/A.sock atf_check -o match:'^lo0: flags=0x8049<UP,LOOPBACK,RUNNING,MULTICAST> mtu 33624$' ./ifconfig -a
 	finish
 }
+
+test_case halt "halt ends the daemon in good order: status 0, no socket left, tools say so"
+halt_body() {
+	local i
+	daemon R
+	set_if R shmif0 bus0 10.0.0.1/24 2001:db8::1/64
+	ok R halt
+	for i in $(seq 600); do [ -S R.sock ] || break; sleep 0.05; done
+	[ ! -S R.sock ] || atf_fail "the socket is still there"
+	wait "$(cat R.pid)" || atf_fail "smpnetd: exit status $?"
+	atf_check -s exit:1 -e match:"R.sock" "$BUILD/smpnet" -s "unix://$PWD/R.sock" ifconfig -a
+	finish
+}
