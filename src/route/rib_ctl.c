@@ -160,12 +160,12 @@ rib_get(struct rt_table *t, const struct rt_key *key, unsigned plen)
 	return fresh;
 }
 
-/* => control; frees the node, and the branch above it, if nothing needs them */
+/* => control; frees the node, and the branch above it, if nothing needs them and nobody holds them */
 void
 rib_put(struct rt_table *t, struct rt_node *n)
 {
 	ASSERT_CONTROL();
-	while (n != NULL && n->rn_routes == NULL && (n->rn_child[0] == NULL || n->rn_child[1] == NULL)) {
+	while (n != NULL && n->rn_routes == NULL && !n->rn_held && (n->rn_child[0] == NULL || n->rn_child[1] == NULL)) {
 		struct rt_node *parent = n->rn_parent;
 		struct rt_node *child = n->rn_child[0] != NULL ? n->rn_child[0] : n->rn_child[1];
 

@@ -204,6 +204,21 @@ rt_node_update(struct rt_table *t, struct rt_node *n)
 }
 
 /*
+ * An entry has left the node, which goes if that was its last.  The update may lead to a new neighbour, and that one to
+ * the end of another, whose node goes with what is empty above it: hence held.
+ */
+static void
+rt_node_left(struct rt_table *t, struct rt_node *n)
+{
+	bool held = n->rn_held;
+
+	n->rn_held = true;
+	(void)rt_node_update(t, n);
+	n->rn_held = held;
+	rib_put(t, n);
+}
+
+/*
  * => control; puts the entry behind those of its prefix that are preferred or older, and into the FIB.  The table takes
  * the entry unless there is an error: -ENOMEM.
  */
@@ -233,8 +248,7 @@ rt_entry_insert(struct rt_table *t, const struct rt_key *key, unsigned plen, str
 			t->nneigh--;
 		else
 			t->nroutes--;
-		(void)rt_node_update(t, n);
-		rib_put(t, n);
+		rt_node_left(t, n);
 	}
 	return error;
 }
@@ -250,8 +264,7 @@ rt_entry_remove(struct rt_table *t, struct rtentry *e)
 	while (*pe != e)
 		pe = &(*pe)->re_next;
 	*pe = e->re_next;
-	(void)rt_node_update(t, n);
-	rib_put(t, n);
+	rt_node_left(t, n);
 	if (e->re_kind == RT_NEIGH)
 		t->nneigh--;
 	else

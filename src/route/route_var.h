@@ -51,6 +51,7 @@ struct rt_node {
 	uint32_t rn_nh;		     /* [c] what the FIB has for this prefix, 0: nothing */
 	uint32_t rn_cover; /* [c] what the active route means for longer prefixes: RT_COVER_*, or an interface */
 	uint8_t rn_plen;   /* [c] */
+	bool rn_held;	   /* [c] stays though empty: somebody is about to look at it again */
 };
 #define RT_COVER_NONE  0	  /* no active route here */
 #define RT_COVER_OTHER 0x80000000 /* a route that has no neighbours behind it; else interface index */

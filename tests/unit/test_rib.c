@@ -21,6 +21,7 @@ static struct neighbour {
 	uint32_t nh;
 } neighbours[128];
 static unsigned nneighbours;
+static void (*neighbour_made)(void); /* once */
 
 uint32_t
 neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
@@ -37,6 +38,10 @@ neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
 	nh.nh_addr = *addr;
 	neighbours[nneighbours] = (struct neighbour){ifp, family, *addr, nexthop_alloc(&nh)};
 	nexthop_ref(neighbours[nneighbours].nh);
+	if (neighbour_made != NULL) {
+		neighbour_made();
+		neighbour_made = NULL;
+	}
 	return neighbours[nneighbours++].nh;
 }
 
@@ -675,6 +680,39 @@ test_neighbours(void **state)
 	nexthop_release(m);
 }
 
+static uint32_t recycled;
+
+static void
+recycle(void)
+{
+	union in_any a = addr("10.1.0.5");
+
+	assert_int_equal(fib_remove(AF_INET, &a, 32, recycled), 0);
+}
+
+/*
+ * A network goes; its gateway is found elsewhere as a new neighbour, for which a full cache gives up an old one: the last
+ * that there was below the network.
+ */
+static void
+test_recycled(void **state)
+{
+	union in_any a = addr("10.1.0.5");
+	struct ifaddr *ifa = ifaddr_add(&eth1, "10.1.0.9/24", NULL);
+
+	ifaddr_add(&eth2, "10.9.9.9/8", NULL);
+	assert_int_equal(add("172.16.0.0/12", "10.1.0.200", NULL), 0);
+	assert_string_equal(says("172.16.0.1"), "via 10.1.0.200 eth1");
+	recycled = neigh_get_nexthop(&eth1, AF_INET, &a);
+	assert_int_equal(fib_insert(AF_INET, &a, 32, recycled), 0);
+	neighbour_made = recycle;
+	ifaddr_delete(ifa);
+	assert_null(neighbour_made);
+	assert_string_equal(says("172.16.0.1"), "via 10.1.0.200 eth2");
+	assert_string_equal(says("10.1.0.5"), "glean eth2");
+	nexthop_release(recycled);
+}
+
 static void
 test_lookup(void **state)
 {
@@ -776,6 +814,7 @@ main(void)
 	    TEST(test_multipath),
 	    TEST(test_detach),
 	    TEST(test_neighbours),
+	    TEST(test_recycled),
 	    TEST(test_lookup),
 	    TEST(test_random),
 	};
