@@ -28,13 +28,13 @@ struct dad {
 	unsigned d_left;	    /* [c] probes to send */
 };
 
-/* Addresses that were defended lately: once in DAD_DEFEND_MS each. */
+/* Addresses whose conflict was told of, and which were defended, lately: once in DAD_DEFEND_MS each. */
 static struct dad_defended {
-	uint16_t ifindex;
-	struct in_addr addr;
+	uint16_t ifindex; /* 0: free */
+	uint8_t family;
+	union in_any addr;
 	uint64_t when;
 } dad_defended[DAD_DEFENDED]; /* [c] */
-static unsigned dad_defended_next;
 
 _Atomic int ip_dad_count = 3, ip6_dad_count = 1;
 
@@ -150,27 +150,35 @@ dad_conflict(struct ifaddr *ifa, const uint8_t *lladdr)
 	return true;
 }
 
-/* RFC 5227 section 2.4 (b): say once that the address is ours, then let it be for a while. */
+/*
+ * RFC 5227 section 2.4 (b): say once that the address is ours, then let it be for a while.  The log is not for others to
+ * fill either: where more addresses are attacked than there is room to remember, the others wait.
+ */
 void
 dad_defend(struct ifaddr *ifa, const uint8_t *lladdr)
 {
 	char addr[NEIGH_ADDRSTR], mac[NEIGH_MACSTR];
-	struct dad_defended *d;
+	struct dad_defended *d, *oldest = dad_defended;
 	uint64_t now = neigh_clock();
 
 	ASSERT_CONTROL();
+	for (d = dad_defended; d < dad_defended + DAD_DEFENDED; d++) {
+		if (d->ifindex == ifa->ifa_ifp->if_index && d->family == ifa->ifa_family &&
+		    memcmp(&d->addr, &ifa->ifa_addr, neigh_addrlen(ifa->ifa_family)) == 0)
+			break;
+		if (d->ifindex == 0 || (oldest->ifindex != 0 && d->when < oldest->when))
+			oldest = d;
+	}
+	if (d == dad_defended + DAD_DEFENDED)
+		d = oldest;
+	if (d->ifindex != 0 && now - d->when < DAD_DEFEND_MS)
+		return;
+	*d = (struct dad_defended){ifa->ifa_ifp->if_index, ifa->ifa_family, ifa->ifa_addr, now};
 	neigh_addr_string(ifa->ifa_family, &ifa->ifa_addr, ifa->ifa_ifp, addr, sizeof(addr));
 	neigh_lladdr_string(lladdr, mac);
 	mp_log(MP_LOG_ERR, "%s: duplicate IP address %s sent from link address %s", ifa->ifa_ifp->if_xname, addr, mac);
-	if (ifa->ifa_family != AF_INET || (ifa->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)) != 0)
-		return;
-	for (d = dad_defended; d < dad_defended + DAD_DEFENDED; d++)
-		if (d->ifindex == ifa->ifa_ifp->if_index && d->addr.s_addr == ifa->ifa_addr.in4.s_addr &&
-		    now - d->when < DAD_DEFEND_MS)
-			return;
-	d = &dad_defended[dad_defended_next++ % DAD_DEFENDED];
-	*d = (struct dad_defended){ifa->ifa_ifp->if_index, ifa->ifa_addr.in4, now};
-	arp_announce(ifa->ifa_ifp, ifa->ifa_addr.in4);
+	if (ifa->ifa_family == AF_INET && (ifa->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)) == 0)
+		arp_announce(ifa->ifa_ifp, ifa->ifa_addr.in4);
 }
 
 void

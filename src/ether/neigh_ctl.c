@@ -260,7 +260,7 @@ neigh_delete(struct neigh *n, enum mp_drop reason)
 	neigh_publish(n);
 }
 
-/* Frees the oldest entry of a state that no route holds; false if there is none near the front. */
+/* Frees the oldest entry of a state that no route holds and nobody set; false if there is none near the front. */
 static bool
 neigh_recycle(struct neigh_family *nf, enum neigh_state state)
 {
@@ -270,7 +270,7 @@ neigh_recycle(struct neigh_family *nf, enum neigh_state state)
 	TAILQ_FOREACH (n, &nf->nf_list[state], n_list) {
 		if (++looked > NEIGH_SEARCH)
 			break;
-		if (!neigh_pinned(n)) {
+		if (!neigh_pinned(n) && !(n->n_flags & NEIGH_F_TEMP)) {
 			neigh_delete(n, DROP_NEIGH_RECYCLED);
 			return true;
 		}
@@ -292,7 +292,9 @@ neigh_make_room(struct neigh_family *nf, enum neigh_state state)
 struct neigh *
 neigh_create(struct ifnet *ifp, int family, const union in_any *addr, bool proxy)
 {
-	static const uint8_t expendable[] = {NEIGH_FAILED, NEIGH_NONE, NEIGH_INCOMPLETE, NEIGH_STALE};
+	/* The last are in use, but one who answers for every address must not shut out all others. */
+	static const uint8_t expendable[] = {
+	    NEIGH_FAILED, NEIGH_NONE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_PROBE, NEIGH_DELAY, NEIGH_REACHABLE};
 	struct neigh_family *nf = neigh_family(family);
 	unsigned max = (unsigned)atomic_load_explicit(nf->nf_maxentries, memory_order_relaxed);
 	struct neigh *n;

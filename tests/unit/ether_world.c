@@ -13,7 +13,7 @@
 #include "ip6/ip6.h"
 
 struct world_event world_log[WORLD_LOG];
-unsigned world_n, world_alive, world_nmsg, world_nfib;
+unsigned world_n, world_alive, world_nmsg, world_nlog, world_nfib;
 uint64_t world_now;
 struct ifnet world_if[3];
 struct rt_msg world_msg[WORLD_LOG];
@@ -49,6 +49,7 @@ mp_now_ms(void)
 void
 mp_log(int level, const char *fmt, ...)
 {
+	world_nlog++;
 }
 
 #ifdef SMPNET_DEBUG

@@ -35,6 +35,7 @@ extern unsigned world_alive; /* packets that have not ended */
 extern struct ifnet world_if[3];
 extern struct rt_msg world_msg[WORLD_LOG];
 extern unsigned world_nmsg;
+extern unsigned world_nlog; /* lines logged */
 extern unsigned world_nfib;
 extern void (*world_receive[PUNT_COUNT])(struct rte_mbuf *);
 

@@ -412,6 +412,24 @@ test_arp_conflict(void **state)
 	world_wait(11000);
 	arp(1, other, "10.0.1.1", "10.0.1.1");
 	assert_int_equal(world_count(W_FRAME), 2);
+	/* Nor can it fill the log, be it with more addresses of ours than are remembered. */
+	world_wait(11000);
+	world_clear();
+	world_nlog = 0;
+	for (unsigned i = 0; i < 40; i++) {
+		char addr[32];
+
+		snprintf(addr, sizeof(addr), "10.0.1.%u", 100 + i);
+		world_addr(&world_if[1], addr, 24, 0);
+	}
+	for (unsigned i = 0; i < 400; i++) {
+		char addr[32];
+
+		snprintf(addr, sizeof(addr), "10.0.1.%u", 100 + i % 40);
+		arp(1, other, addr, "10.0.1.9");
+	}
+	assert_int_equal(world_count(W_FRAME), 16);
+	assert_int_equal(world_nlog, 16);
 }
 
 static void
@@ -776,6 +794,15 @@ test_full(void **state)
 	}
 	assert_int_equal(state_of("10.0.1.2"), NEIGH_STALE);
 	assert_int_equal(state_of("10.0.1.3"), -1);
+	/* One who answers for every address fills the cache with neighbours in use: another still finds room. */
+	for (unsigned i = 3; i < 250; i++) {
+		snprintf(addr, sizeof(addr), "10.0.1.%u", i);
+		output("10.0.1.1", addr);
+		arp(2, peer, addr, "10.0.1.1");
+	}
+	assert_int_equal(neigh_inet.nf_count[NEIGH_REACHABLE] + neigh_inet.nf_count[NEIGH_DELAY], 99);
+	output("10.0.1.1", "10.0.1.250");
+	assert_int_equal(state_of("10.0.1.250"), NEIGH_INCOMPLETE);
 	*neigh_inet.nf_maxentries = 8192;
 	nexthop_release(gw);
 }
