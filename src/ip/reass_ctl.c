@@ -2,8 +2,8 @@
 /* Reassembly of fragments addressed to us. */
 /*
  * Fragments that overlap are an attack or a mistake: the whole datagram goes (RFC 5722, RFC 8200 section 4.5; RFC 1858
- * for IPv4).  An exact duplicate alone is thrown away.  Memory is bounded by datagrams (a setting), by buffers and by
- * fragments of one datagram; a new datagram displaces the oldest.
+ * for IPv4).  An exact duplicate alone is thrown away.  Memory is bounded by datagrams and fragments (settings), by buffers and
+ * by fragments of one datagram; a new datagram displaces the oldest.
  *
  * Synchronization: control thread only.
  * Lifetime: a queue lives from its first fragment until it is complete, expired, displaced or refused.
@@ -51,6 +51,7 @@ reass_unlink(struct reass_table *t, struct reass_queue *q)
 	TAILQ_REMOVE(q->list, q, bucket);
 	TAILQ_REMOVE(&t->age, q, age);
 	t->npackets--;
+	t->nfrags -= q->nfrags;
 	t->nbuffers -= q->nbuffers;
 }
 
@@ -187,6 +188,14 @@ reass_find(struct reass_table *t, const struct reass_key *key)
 	return q;
 }
 
+/* => true if a fragment in nb_segs buffers is more than the table may hold */
+static bool
+reass_no_room(const struct reass_table *t, unsigned nb_segs)
+{
+	return t->nbuffers + nb_segs > t->maxbuffers ||
+	       (t->maxfrags != NULL && t->nfrags >= (unsigned)atomic_load_explicit(t->maxfrags, memory_order_relaxed));
+}
+
 struct rte_mbuf *
 reass_input(struct reass_table *t, const struct reass_key *key, struct rte_mbuf *m, uint32_t *hlen, uint32_t off,
     uint32_t len, bool more)
@@ -201,9 +210,9 @@ reass_input(struct reass_table *t, const struct reass_key *key, struct rte_mbuf 
 		return NULL;
 	}
 	/* Older datagrams make room; this one must fit by itself. */
-	while (t->nbuffers + m->nb_segs > t->maxbuffers && TAILQ_FIRST(&t->age) != q)
+	while (reass_no_room(t, m->nb_segs) && TAILQ_FIRST(&t->age) != q)
 		reass_displace(t, t->npackets - 1);
-	if (q->nfrags >= REASS_MAXFRAGS || t->nbuffers + m->nb_segs > t->maxbuffers) {
+	if (q->nfrags >= REASS_MAXFRAGS || reass_no_room(t, m->nb_segs)) {
 		reass_refuse(t, q, m, t->c_overflow, t->d_limit);
 		return NULL;
 	}
@@ -229,6 +238,7 @@ reass_input(struct reass_table *t, const struct reass_key *key, struct rte_mbuf 
 	*new = (struct reass_frag){.next = f, .m = m, .hlen = *hlen, .off = off, .len = len};
 	*at = new;
 	q->nfrags++;
+	t->nfrags++;
 	q->nbuffers += m->nb_segs;
 	t->nbuffers += m->nb_segs;
 	q->have += len;
@@ -247,7 +257,7 @@ reass_init(struct reass_table *t)
 	TAILQ_INIT(&t->age);
 	for (unsigned i = 0; i < REASS_BUCKETS; i++)
 		TAILQ_INIT(&t->bucket[i]);
-	t->npackets = t->nbuffers = 0;
+	t->npackets = t->nfrags = t->nbuffers = 0;
 	t->maxbuffers = RTE_MIN(REASS_MAXBUFFERS, mp_pool_size(mp_control()) / 8);
 	t->timer = NULL;
 }

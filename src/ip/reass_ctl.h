@@ -26,6 +26,7 @@ TAILQ_HEAD(reass_list, reass_queue);
 struct reass_table {
 	/* set by the owner before use */
 	_Atomic int *maxpackets; /* [I] setting: datagrams at a time; 0: none */
+	_Atomic int *maxfrags;	 /* [I] setting: fragments of all of them, or NULL */
 	uint32_t timeout_ms;	 /* [I] */
 	/* [I] what is counted; bad input is counted by the caller */
 	enum mp_counter c_dropped, c_overflow, c_timeout, c_reassembled; /* [I] */
@@ -35,7 +36,7 @@ struct reass_table {
 	/* the table's own */
 	struct reass_list bucket[REASS_BUCKETS]; /* [c] */
 	struct reass_list age;			 /* [c] oldest first */
-	unsigned npackets, nbuffers;		 /* [c] */
+	unsigned npackets, nfrags, nbuffers;	 /* [c] */
 	unsigned maxbuffers;			 /* [I] */
 	struct event *timer;			 /* [c] runs while there are any */
 };

@@ -337,6 +337,10 @@ icmp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off)
 	case ICMP6_T_NS:
 	case ICMP6_T_NA:
 	case ICMP6_T_REDIRECT:
+		if (meta->stage == PKT_IP6_LOCAL) { /* came in fragments: RFC 6980 section 5 */
+			pkt_drop(w, m, DROP_ICMP6_FRAGMENT);
+			return;
+		}
 		if (ip6->hlim != 255) { /* RFC 4861 section 6.1, 7.1 */
 			pkt_drop(w, m, DROP_ICMP6_HLIM);
 			return;

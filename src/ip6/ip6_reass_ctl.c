@@ -15,6 +15,7 @@ ip6_reass_expired(struct rte_mbuf *m)
 
 static struct reass_table table = {
     .maxpackets = &ip6_maxfragpackets,
+    .maxfrags = &ip6_maxfrags,
     .timeout_ms = IP6_FRAG_TIMEOUT_MS,
     .c_dropped = C_IP6_FRAGDROPPED,
     .c_overflow = C_IP6_FRAGOVERFLOW,
@@ -65,6 +66,11 @@ ip6_reass_input(struct rte_mbuf *m)
 		fragoff = pkt_meta(m)->l4off;
 		nxt_at = pkt_meta(m)->aux;
 		nxt = rte_pktmbuf_mtod_offset(m, const struct ip6_frag_h *, fragoff)->nxt;
+	}
+	/* Fragments inside fragments come round again, but not for ever. */
+	if (++pkt_meta(m)->depth > PKT_MAXDEPTH) {
+		pkt_drop(w, m, DROP_LOOP);
+		return;
 	}
 	uint8_t *p = pkt_data(m, uint8_t *);
 	p[nxt_at] = nxt;

@@ -450,6 +450,37 @@ test_reassembly(void **state)
 	}
 	assert_int_equal(world_counted(C_IP6_FRAGDROPPED), 2);
 	world_sum();
+	/* more fragments than are kept, of many datagrams: the oldest goes */
+	world_sysctl("net.inet6.ip6.maxfrags", 10);
+	world_clear();
+	for (unsigned i = 0; i < 15; i++) {
+		uint8_t p[16] = {ICMP, 0, 0, 1, 1, 1, 1, (uint8_t)i};
+		world_receive(0, buf, make_ip6(buf, A, R, FRAG, 64, p, 16), 0, 0);
+	}
+	assert_int_equal(world_counted(C_IP6_FRAGOVERFLOW), 5);
+	/* none at all */
+	world_sysctl("net.inet6.ip6.maxfrags", 0);
+	world_receive(0, buf, make_ip6(buf, A, R, FRAG, 64, (uint8_t[16]){ICMP, 0, 0, 1, 9}, 16), 0, 0);
+	assert_int_equal(world_counted(C_IP6_FRAGOVERFLOW), 16);
+	world_sysctl("net.inet6.ip6.maxfrags", 200);
+	world_sum();
+}
+
+/* A packet that is a fragment in a fragment, and so on: each costs a round through control, so not for ever */
+static void
+test_nested(void **state)
+{
+	for (unsigned depth = 1; depth < 100; depth += 33) {
+		uint8_t p[8 * 100 + 8] = {0};
+
+		for (unsigned i = 0; i < depth; i++)
+			p[8 * i] = i + 1 < depth ? FRAG : IPPROTO_NONE;
+		world_clear();
+		world_receive(0, buf, make_ip6(buf, A, R, FRAG, 64, p, 8 * depth), 0, 0);
+		assert_int_equal(world_dropped(DROP_LOOP), depth > PKT_MAXDEPTH);
+		assert_true(world_counted(C_IP6_FRAGMENTS) <= PKT_MAXDEPTH + 1);
+		world_sum();
+	}
 }
 
 static void
@@ -500,6 +531,28 @@ test_nd_checks(void **state)
 		assert_int_equal(world_dropped(DROP_ICMP6_HLIM), i == 1);
 		assert_int_equal(world_dropped(DROP_ICMP6_TYPE), i == 2);
 		assert_int_equal(world_dropped(DROP_ICMP6_BADSUM), i == 3);
+	}
+	/* RFC 6980: not in fragments, not even in one */
+	for (unsigned whole = 0; whole < 2; whole++) {
+		uint8_t p[40] = {ICMP, 0, 0, !whole, 8, 8, 8, 8};
+		uint32_t len = make_ip6(buf, A, R, ICMP, 255, ns, sizeof(ns));
+
+		sum = htons(sum_icmp6(buf, 40, 32));
+		memcpy(ns + 2, &sum, 2);
+		memcpy(p + 8, ns, 32);
+		world_clear();
+		len = make_ip6(buf, A, R, FRAG, 255, p, whole ? 40 : 24);
+		world_receive(0, buf, len, 0, 0);
+		if (!whole) {
+			p[3] = 16;
+			memcpy(p + 8, ns + 16, 16);
+			len = make_ip6(buf, A, R, FRAG, 255, p, 24);
+			world_receive(0, buf, len, 0, 0);
+		}
+		assert_int_equal(world_nframes, 0);
+		assert_int_equal(world_dropped(DROP_ICMP6_FRAGMENT), 1);
+		world_sum();
+		memset(ns + 2, 0, 2);
 	}
 }
 
@@ -599,6 +652,7 @@ main(void)
 	    cmocka_unit_test(test_forward_options),
 	    cmocka_unit_test(test_silence),
 	    cmocka_unit_test(test_reassembly),
+	    cmocka_unit_test(test_nested),
 	    cmocka_unit_test(test_tcp_reset),
 	    cmocka_unit_test(test_nd_checks),
 	    cmocka_unit_test(test_linklocal),
