@@ -52,6 +52,7 @@ main(int argc, char **argv)
 	const char *conffile = NULL, *group = NULL, *url = NULL;
 	struct event *sigint, *sigterm;
 	struct mp_config conf = {0};
+	sigset_t stops;
 	int c, r;
 
 	while ((c = getopt(argc, argv, "df:g:hl:p:qvw:")) != -1) {
@@ -95,24 +96,36 @@ main(int argc, char **argv)
 	if (optind < argc)
 		url = argv[optind];
 	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGINT);
+	sigaddset(&stops, SIGTERM);
 	base = event_base_new();
 	if (base == NULL)
 		return 1;
-	/* a live socket is refused before anything else is done; clients are served once the loop runs */
-	if (ctl_start(base, url, group) != 0)
-		return 1;
-	r = router_start(&conf, base, true);
+	sigprocmask(
+	    SIG_BLOCK, &stops, NULL); /* one that arrives here waits for the handler; no other thread runs yet */
 	/* what is in force again when the events are gone: stopping, which gives devices back, is not to be cut short */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	sigint = evsignal_new(base, SIGINT, on_signal, NULL);
 	sigterm = evsignal_new(base, SIGTERM, on_signal, NULL);
-	if (r == 0 && (evsignal_add(sigint, NULL) != 0 || evsignal_add(sigterm, NULL) != 0))
-		r = -ENOMEM;
-	if (r == 0 && conffile != NULL)
+	if (sigint == NULL || sigterm == NULL || evsignal_add(sigint, NULL) != 0 || evsignal_add(sigterm, NULL) != 0)
+		return 1;
+	sigprocmask(SIG_UNBLOCK, &stops, NULL);
+	/* a live socket is refused before anything else is done; clients are served once the loop runs */
+	if (ctl_start(base, url, group) != 0)
+		return 1;
+	r = router_start(&conf, base, true);
+	if (r != 0) {
+		ctl_stop();
+		_exit(1); /* half started: nothing to be taken apart in order */
+	}
+	if (conffile != NULL)
 		r = config_load_file(conffile);
 	if (r == 0)
 		event_base_dispatch(base);
+	else if (r == -EINTR)
+		r = 0; /* told to stop while it was loaded */
 	ctl_stop();
 	event_free(sigint);
 	event_free(sigterm);

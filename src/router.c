@@ -32,8 +32,13 @@ packet_interfaces_live(const struct pktmeta *meta)
 static void
 ether_resume(struct worker *w, struct pktvec *v)
 {
-	/* pkt_resume gives vectors of one interface; it exists: packet_interfaces_live */
-	ether_input(w, ifnet_get(pkt_meta(v->m[0])->iif), v);
+	/* pkt_resume gives vectors of one interface, which existed a moment ago */
+	struct ifnet *ifp = ifnet_get(pkt_meta(v->m[0])->iif);
+
+	if (ifp == NULL)
+		pktvec_drop(w, v, DROP_IF_GONE);
+	else
+		ether_input(w, ifp, v);
 }
 
 static void
@@ -74,6 +79,9 @@ settle(struct event_base *base)
 {
 	for (int i = 0; i < 2000 && (mp_deferred_pending() > 0 || mp_helper_pending() > 0 || !TAILQ_EMPTY(&ifnet_list));
 	     i++) {
+		/* a device that was being attached when we were told to stop */
+		if (!TAILQ_EMPTY(&ifnet_list))
+			ifnet_destroy_all();
 		event_base_loop(base, EVLOOP_NONBLOCK);
 		usleep(2000);
 	}
@@ -84,6 +92,11 @@ router_stop(struct event_base *base)
 {
 	ifnet_destroy_all();
 	settle(base);
+	if (mp_deferred_pending() > 0 || mp_helper_pending() > 0) {
+		/* Its thread and the workers still use what would be freed; the kernel takes everything back. */
+		mp_log(MP_LOG_WARNING, "a device does not let go: left to the kernel");
+		_exit(1);
+	}
 	dev_fini();
 	ip6_fini();
 	ip_fini();

@@ -40,10 +40,11 @@
 #define XDP_KERNEL_BATCH 32u
 
 struct xdp_queue {
-	struct xsk_ring_cons rx;	      /* [w] receiving worker */
-	struct xsk_ring_prod fill;	      /* [w] receiving worker */
-	uint64_t missed;		      /* [w] receiving worker: the kernel's count when last read */
-	uint32_t bursts;		      /* [w] receiving worker */
+	struct xsk_ring_cons rx;   /* [w] receiving worker */
+	struct xsk_ring_prod fill; /* [w] receiving worker */
+	uint64_t missed;	   /* [w] receiving worker: the kernel's count when last read */
+	uint32_t bursts;	   /* [w] receiving worker */
+	uint16_t turn;		   /* [w] of port queue and device queue alike: its next burst begins there */
 	_Alignas(64) struct xsk_ring_prod tx; /* [w] transmitting worker */
 	struct xsk_ring_cons comp;	      /* [w] transmitting worker */
 	uint64_t txfree[XDP_TXFRAMES];	      /* [w] transmitting worker */
@@ -60,7 +61,6 @@ struct linux_xdp {
 	unsigned ndevq;			  /* [I] after start */
 	unsigned nportq;		  /* [I] after start */
 	int epfd[PORT_MAXQ];		  /* [I] of port queues with several device queues, or -1 */
-	uint16_t turn[PORT_MAXQ];	  /* [w] where the port queue's next burst begins */
 	struct xdp_queue *q[XDP_MAXDEVQ]; /* [I] after start */
 };
 
@@ -335,12 +335,13 @@ linux_xdp_rx_burst(struct port *port, uint16_t p, struct rte_mbuf **pkts, uint16
 		return queue_rx(x->q[p], &port->qstats[p], pkts, n);
 	/* Each burst begins one queue further on, so that none starves. */
 	unsigned mine = (x->ndevq - p + x->nportq - 1) / x->nportq;
+	uint16_t *turn = &x->q[p]->turn;
 	for (unsigned i = 0; i < mine && got < n; i++) {
-		unsigned dev = p + (x->turn[p] + i) % mine * x->nportq;
+		unsigned dev = p + (*turn + i) % mine * x->nportq;
 
 		got += queue_rx(x->q[dev], &port->qstats[p], pkts + got, n - got);
 	}
-	x->turn[p] = (x->turn[p] + 1) % mine;
+	*turn = (*turn + 1) % mine;
 	return got;
 }
 

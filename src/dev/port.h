@@ -88,10 +88,12 @@ struct port {
 	uint16_t txworker[PORT_MAXQ]; /* [I] worker id of each transmit queue */
 	struct ifnet *ifp;	      /* [c] set by port_attach */
 	struct port_if *pif;	      /* [c] port.c's own state */
-	/* counted by the driver; [w] per queue */
+	/* counted by the driver; [w] per queue: a queue's receiving and sending workers may be two, hence the gaps */
 	struct port_qstats {
-		uint64_t rx_errors, rx_nobuf, rx_missed, tx_errors;
-		uint64_t pad[4];
+		uint64_t rx_errors, rx_nobuf, rx_missed;
+		uint64_t gap[8];
+		uint64_t tx_errors;
+		uint64_t pad[8];
 	} qstats[PORT_MAXQ];
 };
 

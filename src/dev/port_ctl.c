@@ -431,6 +431,6 @@ port_detach(struct port *port, void (*done)(void *), void *arg)
 		port->ops->detaching(port);
 	for (uint16_t q = 0; q < port->nrxq; q++)
 		if (pif->rxadded[q])
-			(void)mp_source_remove(mp_workers[port->rxworker[q]], &pif->rxq[q].source); /* 1 */
-	if_detach(port->ifp, port_unheld);							    /* 2, 3 */
+			mp_source_remove(mp_workers[port->rxworker[q]], &pif->rxq[q].source); /* 1 */
+	if_detach(port->ifp, port_unheld);						      /* 2, 3 */
 }

@@ -174,8 +174,12 @@ writer_wake(struct shmif_writer *w, unsigned n)
 
 		snprintf(name, sizeof name, "%u", n);
 		fd = openat(w->bus->wakedir, name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0)
-			return; /* dead, or leaving */
+		if (fd < 0) {
+			/* Dead, or leaving; or it is we who lack something just now: then the next publish tries again. */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+				atomic_store(&w->bus->seg->slot[n].asleep, 1);
+			return;
+		}
 		if (fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode)) {
 			close(fd);
 			return;

@@ -41,6 +41,8 @@ mp_eal_init(void)
 		return -rte_errno;
 	}
 	pthread_setaffinity_np(pthread_self(), sizeof(saved), &saved);
+	/* made in spite of --no-shconf, never used, and not removed by rte_eal_cleanup */
+	(void)rmdir(rte_eal_get_runtime_dir());
 	return 0;
 }
 

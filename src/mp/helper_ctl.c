@@ -3,7 +3,8 @@
 /*
  * Synchronization: a helper thread owns its job while it runs; finished jobs wait in a list under a mutex (no worker
  * takes it) until control fetches them.
- * Lifetime: a job is freed by control after its done function; mp_helper_fini waits for the threads.
+ * Lifetime: a job is freed by control after its done function; a thread that does not come back keeps the process from
+ * taking apart what it uses (router_stop).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -198,7 +199,7 @@ mp_helper_init(void)
 	return 0;
 }
 
-/* => control, at the end: waits for the jobs that run */
+/* => control, at the end, when no job runs any more */
 void
 mp_helper_fini(void)
 {

@@ -202,9 +202,10 @@ unsigned mp_source_count(const struct worker *);
 /* => control; runs call->fn on the worker, then call->done on control.  Never fails: waits in a list when the ring is
  * full. */
 void mp_call(struct worker *, struct mp_call *);
-/* => control; adds or removes a source of the worker's; a removed one may be polled until a grace period has passed */
+/* => control; a source of the worker's from now on; 0 or -errno */
 int mp_source_add(struct worker *, struct mp_source *);
-int mp_source_remove(struct worker *, struct mp_source *);
+/* => control; never fails; the source may be polled until a grace period has passed */
+void mp_source_remove(struct worker *, struct mp_source *);
 
 /*
  * => any packet-owning thread; hands packets to another thread's inbox.  Takes all: what does not fit is dropped

@@ -132,6 +132,15 @@ mp_call(struct worker *w, struct mp_call *call)
 	call_submit(call);
 }
 
+static unsigned
+source_none_poll(struct worker *w, struct mp_source *s)
+{
+	return 0;
+}
+
+/* The descriptor is in no epoll set: it only says that the slow tick is not needed. */
+static struct mp_source source_none = {.poll = source_none_poll, .fd = 0};
+
 static void
 sourceset_free(struct mp_deferred *d)
 {
@@ -140,7 +149,7 @@ sourceset_free(struct mp_deferred *d)
 
 /* Publishes a set with one source more or less. */
 static int
-sources_replace(struct worker *w, struct mp_source *add, struct mp_source *remove)
+sources_replace(struct worker *w, struct mp_source *add, const struct mp_source *remove)
 {
 	struct mp_sourceset *old = atomic_load_explicit(&w->sources, memory_order_relaxed), *new;
 	unsigned n = 0;
@@ -148,11 +157,14 @@ sources_replace(struct worker *w, struct mp_source *add, struct mp_source *remov
 	new = calloc(1, sizeof(*new) + (old->n + 1) * sizeof(new->src[0]));
 	if (new == NULL)
 		return -ENOMEM;
-	for (unsigned i = 0; i < old->n; i++)
-		if (old->src[i] != remove)
-			new->src[n++] = old->src[i];
+	for (unsigned i = 0; i < old->n; i++) {
+		struct mp_source *s = mp_sourceset_get(old, i);
+
+		if (s != remove && s != &source_none)
+			atomic_init(&new->src[n++], s);
+	}
 	if (add != NULL)
-		new->src[n++] = add;
+		atomic_init(&new->src[n++], add);
 	new->n = n;
 	atomic_store_explicit(&w->sources, new, memory_order_release);
 	mp_defer(&old->deferred, sourceset_free);
@@ -176,19 +188,32 @@ mp_source_add(struct worker *w, struct mp_source *s)
 	return r;
 }
 
-int
+/* Its owner is going to free it: this must not fail. */
+void
 mp_source_remove(struct worker *w, struct mp_source *s)
 {
+	struct mp_sourceset *set;
+
 	ASSERT_CONTROL();
 	if (s->fd >= 0)
 		epoll_ctl(w->epfd, EPOLL_CTL_DEL, s->fd, NULL);
-	return sources_replace(w, NULL, s);
+	if (sources_replace(w, NULL, s) == 0)
+		return;
+	set = atomic_load_explicit(&w->sources, memory_order_relaxed);
+	for (unsigned i = 0; i < set->n; i++)
+		if (mp_sourceset_get(set, i) == s)
+			atomic_store_explicit(&set->src[i], &source_none, memory_order_release);
 }
 
 unsigned
 mp_source_count(const struct worker *w)
 {
-	return atomic_load_explicit(&w->sources, memory_order_relaxed)->n;
+	struct mp_sourceset *set = atomic_load_explicit(&w->sources, memory_order_relaxed);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < set->n; i++)
+		n += mp_sourceset_get(set, i) != &source_none;
+	return n;
 }
 
 /* Parses "0,2-3" into cpus; returns how many, or -EINVAL. */
@@ -385,7 +410,6 @@ mp_stop(void)
 	for (unsigned i = 0; workers_running && i < mp_nworkers; i++)
 		pthread_join(worker_thread[i], NULL);
 	workers_running = false;
-	mp_punt_drain();
 	mp_helper_fini();
 	mp_grace_fini();
 	event_free(bell_event);

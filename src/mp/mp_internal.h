@@ -7,12 +7,22 @@
 
 struct rte_rcu_qsbr;
 
-/* The set of a worker's sources: replaced as a whole. */
+/*
+ * The set of a worker's sources: replaced as a whole.  Where there is no memory to take a source away, a source that does
+ * nothing takes its place in the set.
+ */
 struct mp_sourceset {
-	struct mp_deferred deferred; /* [c] */
-	unsigned n;		     /* [I] */
-	struct mp_source *src[];     /* [I] */
+	struct mp_deferred deferred;	   /* [c] */
+	unsigned n;			   /* [I] */
+	_Atomic(struct mp_source *) src[]; /* [a] */
 };
+
+/* => the worker or control */
+static inline struct mp_source *
+mp_sourceset_get(struct mp_sourceset *set, unsigned i)
+{
+	return atomic_load_explicit(&set->src[i], memory_order_acquire);
+}
 
 extern struct rte_rcu_qsbr *mp_qsbr; /* [I] */
 extern _Atomic bool mp_stopping;     /* [a] */

@@ -35,8 +35,14 @@ mp_punt_init(void)
 void
 mp_punt_fini(void)
 {
-	for (unsigned i = 0; i < PUNT_COUNT; i++)
+	void *m;
+
+	for (unsigned i = 0; i < PUNT_COUNT; i++) {
+		/* the receivers are gone already */
+		while (punt[i].ring.slots != NULL && mp_ring_get(&punt[i].ring, &m, 1) == 1)
+			rte_pktmbuf_free(m);
 		mp_ring_fini(&punt[i].ring);
+	}
 }
 
 void

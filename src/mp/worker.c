@@ -66,20 +66,24 @@ worker_turn(struct worker *w)
 	uint64_t ms;
 
 	w->now = rte_rdtsc();
-	for (unsigned i = 0; i < set->n; i++)
-		work += set->src[i]->poll(w, set->src[i]);
-	if (!mp_ring_empty(&w->inbox))
-		work += worker_inbox(w);
-	while (w->reinput->n > 0)
-		mp_hooks.reinput(w);
-	if (!mp_ring_empty(&w->calls))
-		work += worker_calls(w);
+	/* before anything that reads now_ms or sets a timer: the worker may have slept long */
 	if (w->now >= w->next_ms) {
 		ms = w->now / w->tsc_ms;
 		w->now_ms = ms;
 		w->next_ms = (ms + 1) * w->tsc_ms;
 		work += mp_timer_run(w, ms);
 	}
+	for (unsigned i = 0; i < set->n; i++) {
+		struct mp_source *s = mp_sourceset_get(set, i);
+
+		work += s->poll(w, s);
+	}
+	if (!mp_ring_empty(&w->inbox))
+		work += worker_inbox(w);
+	while (w->reinput->n > 0)
+		mp_hooks.reinput(w);
+	if (!mp_ring_empty(&w->calls))
+		work += worker_calls(w);
 	if (w->ntxdirty > 0)
 		mp_hooks.flush(w);
 	return work;
@@ -93,7 +97,7 @@ worker_arm(struct worker *w, struct mp_sourceset *set, int *timeout)
 
 	*timeout = mp_timer_next(w);
 	for (unsigned i = 0; i < set->n; i++) {
-		struct mp_source *s = set->src[i];
+		struct mp_source *s = mp_sourceset_get(set, i);
 
 		if (s->fd < 0 && (*timeout < 0 || *timeout > SLOW_TICK_MS))
 			*timeout = SLOW_TICK_MS;
@@ -106,13 +110,15 @@ worker_arm(struct worker *w, struct mp_sourceset *set, int *timeout)
 static void
 worker_sleep(struct worker *w, unsigned *spurious)
 {
-	struct mp_sourceset *set = atomic_load_explicit(&w->sources, memory_order_acquire);
+	struct mp_sourceset *set;
 	struct epoll_event ev[8];
 	bool stay, bell;
 	int timeout, n;
 
 	atomic_store_explicit(&w->asleep, 1, memory_order_seq_cst);
 	rte_smp_mb();
+	/* after the fence: control publishes a set, then looks at asleep (mp_source_add) */
+	set = atomic_load_explicit(&w->sources, memory_order_acquire);
 	stay = worker_arm(w, set, &timeout) || atomic_load_explicit(&mp_stopping, memory_order_acquire);
 	bell = false;
 	if (!stay) {
@@ -141,9 +147,12 @@ worker_sleep(struct worker *w, unsigned *spurious)
 		if (read(w->evfd, &v, sizeof(v)) < 0)
 			v = 0; /* rung a moment from now: one wake-up too many */
 	}
-	for (unsigned i = 0; i < set->n; i++)
-		if (set->src[i]->disarm != NULL)
-			set->src[i]->disarm(w, set->src[i]);
+	for (unsigned i = 0; i < set->n; i++) {
+		struct mp_source *s = mp_sourceset_get(set, i);
+
+		if (s->disarm != NULL)
+			s->disarm(w, s);
+	}
 }
 
 static void

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <event2/event.h>
 #include <rte_mbuf.h>
+#include <rte_pause.h>
 
 #include "mp/eal.h"
 #include "mp/mp.h"
@@ -237,10 +239,89 @@ test_grace(void **state)
 	}
 	UNTIL(objects_freed == replaced);
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(mp_source_remove(mp_workers[i], &s[i]), 0);
+		mp_source_remove(mp_workers[i], &s[i]);
 	UNTIL(mp_deferred_pending() == 0);
 	assert_int_equal(atomic_load(&bad_reads), 0);
 	free(published);
+}
+
+/* Sources: taken away where there is no memory, and added to a worker that is falling asleep */
+
+void *__real_calloc(size_t, size_t);
+void *__wrap_calloc(size_t, size_t);
+static bool calloc_fails; /* control's */
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return mp_self == mp_control() && calloc_fails ? NULL : __real_calloc(n, size);
+}
+
+static _Atomic unsigned polls[3];
+
+static unsigned
+source_poll(struct worker *w, struct mp_source *s)
+{
+	atomic_fetch_add((_Atomic unsigned *)s->arg, 1);
+	return 0;
+}
+
+static void
+grace_over(struct mp_deferred *d)
+{
+	*(bool *)(d + 1) = true;
+}
+
+static void
+test_source_no_memory(void **state)
+{
+	struct mp_source s[3];
+	struct {
+		struct mp_deferred d;
+		bool over;
+	} grace = {.over = false};
+	struct worker *w = mp_workers[0];
+	unsigned gone, kept;
+
+	for (unsigned i = 0; i < 3; i++) {
+		s[i] = (struct mp_source){.poll = source_poll, .fd = -1, .arg = &polls[i]};
+		assert_int_equal(mp_source_add(w, &s[i]), 0);
+	}
+	assert_int_equal(mp_source_count(w), 3);
+	calloc_fails = true;
+	mp_source_remove(w, &s[1]);
+	assert_int_equal(mp_source_add(w, &s[1]), -ENOMEM);
+	calloc_fails = false;
+	assert_int_equal(mp_source_count(w), 2);
+	mp_defer(&grace.d, grace_over);
+	UNTIL(grace.over);
+	gone = polls[1];
+	kept = polls[0];
+	UNTIL(polls[0] > kept + 10);
+	assert_int_equal(polls[1], gone);
+	mp_source_remove(w, &s[0]);
+	mp_source_remove(w, &s[2]);
+	assert_int_equal(mp_source_count(w), 0);
+	UNTIL(mp_deferred_pending() == 0);
+}
+
+static void
+test_source_no_sleeper(void **state)
+{
+	struct worker *w = mp_workers[0];
+	struct mp_source s = {.poll = source_poll, .fd = -1, .arg = &polls[2]};
+
+	for (unsigned i = 0; i < 300; i++) {
+		unsigned before = polls[2];
+
+		mp_wake(w);
+		for (unsigned spin = 0; spin < i * 70; spin++)
+			rte_pause();
+		assert_int_equal(mp_source_add(w, &s), 0);
+		UNTIL(polls[2] != before);
+		mp_source_remove(w, &s);
+		UNTIL(mp_deferred_pending() == 0);
+	}
 }
 
 /* Calls, and helper threads with grants */
@@ -355,6 +436,45 @@ test_timers(void **state)
 	assert_int_equal(timers.fired[0], 2);
 }
 
+/* A worker that slept long without a timer counts from when one is set, not from when it fell asleep. */
+
+static struct {
+	struct mp_call call;
+	struct mp_timer t;
+	uint64_t set;
+	_Atomic uint64_t fired;
+} late;
+
+static void
+late_fn(struct worker *w, struct mp_timer *t)
+{
+	atomic_store(&late.fired, mp_now_ms());
+}
+
+static void
+late_start(struct worker *w, struct mp_call *c)
+{
+	late.set = mp_now_ms();
+	late.t.fn = late_fn;
+	mp_timer_set(w, &late.t, 300);
+}
+
+static void
+test_timer_after_sleep(void **state)
+{
+	struct worker *w = mp_workers[0];
+	uint64_t sleeps;
+
+	late.call.fn = late_start;
+	usleep(20000);
+	sleeps = mp_read(&w->sleeps);
+	usleep(500000);
+	assert_in_range(mp_read(&w->sleeps) - sleeps, 0, 5); /* it does sleep */
+	mp_call(w, &late.call);
+	UNTIL(late.fired != 0);
+	assert_true(late.fired - late.set >= 299);
+}
+
 /* Punts: a flood is cut to the class's burst, the rest is counted */
 
 static unsigned punted;
@@ -436,9 +556,12 @@ main(void)
 	    cmocka_unit_test(test_pool_home),
 	    cmocka_unit_test(test_pool_empty),
 	    cmocka_unit_test(test_grace),
+	    cmocka_unit_test(test_source_no_memory),
+	    cmocka_unit_test(test_source_no_sleeper),
 	    cmocka_unit_test(test_calls),
 	    cmocka_unit_test(test_helper_granted),
 	    cmocka_unit_test(test_timers),
+	    cmocka_unit_test(test_timer_after_sleep),
 	    cmocka_unit_test(test_punt_rate),
 	    cmocka_unit_test(test_pullup),
 	};
