@@ -17,7 +17,7 @@ packages-%:
 
 build: packages-build
 	@[ -f $(B)/build.ninja ] || meson setup $(B) >/dev/null
-	@$(NINJA) $(B)
+	@$(NINJA) $(B) smpnetd smpnet
 	@tools/mklinks $(B)
 
 run: packages-build-run
@@ -35,6 +35,7 @@ lint: packages-lint
 
 bench: packages-build-bench
 	@$(MAKE) --no-print-directory build
+	@$(NINJA) $(B)
 	@bench/run $(NAME)
 
 format:

@@ -66,12 +66,14 @@ double_drain(void)
 		double_poll();
 }
 
+#ifdef SMPNET_DEBUG
 void
 mp_assert_failed(const char *what, const char *file, int line)
 {
 	fprintf(stderr, "%s:%d: assertion %s failed\n", file, line, what);
 	abort();
 }
+#endif
 
 void
 mp_log(int level, const char *fmt, ...)
