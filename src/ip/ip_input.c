@@ -133,7 +133,7 @@ ip_route(struct rte_mbuf *m, uint32_t dst)
 	if (nh->nh_type == NH_MULTIPATH) {
 		struct pktmeta *meta = pkt_meta(m);
 		if (meta->hash == 0)
-			meta->hash = pkt_hash_ip4(pkt_data(m, void *), pkt_data(m, char *) + m->data_len);
+			meta->hash = ip_flow_hash(m);
 		index = nexthop_select(nh, meta->hash);
 	}
 	return index;
@@ -163,6 +163,7 @@ ip_input_slow(struct worker *w, struct rte_mbuf *m)
 	}
 	bool group = IN4_MULTICAST(ip->dst) || ip->dst == IN4_BROADCAST;
 	uint32_t index = group ? NH_LOCAL4_INDEX : ip_route(m, ip->dst);
+	ip = pkt_data(m, struct ipv4_h *); /* it may have moved */
 	const struct nexthop *nh = nexthop_get(index);
 	if (!group && (meta->flags & (PKT_F_BCAST | PKT_F_MCAST)) && nh->nh_type != NH_BROADCAST) {
 		/* RFC 1122 section 3.3.6 */
@@ -211,7 +212,8 @@ ip_forward_one(struct worker *w, struct rte_mbuf *m, uint32_t index)
 
 	if (nh->nh_type == NH_MULTIPATH) {
 		if (meta->hash == 0)
-			meta->hash = pkt_hash_ip4(ip, pkt_data(m, char *) + m->data_len);
+			meta->hash = ip_flow_hash(m);
+		ip = pkt_data(m, struct ipv4_h *);
 		index = nexthop_select(nh, meta->hash);
 		nh = nexthop_get(index);
 	}
@@ -291,7 +293,8 @@ ip_forward(struct worker *w, struct pktvec *v, const uint32_t *nhs)
 		const struct nexthop *nh = nexthop_get(index);
 
 		if (unlikely(nh->nh_type == NH_MULTIPATH)) {
-			meta->hash = pkt_hash_ip4(ip, pkt_data(m, char *) + m->data_len);
+			meta->hash = ip_flow_hash(m);
+			ip = pkt_data(m, struct ipv4_h *);
 			index = nexthop_select(nh, meta->hash);
 			nh = nexthop_get(index);
 		}

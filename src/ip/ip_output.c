@@ -58,9 +58,8 @@ nh_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 	bool v6 = pkt_data(m, const struct ipv4_h *)->vihl >> 4 == 6;
 
 	if (nh->nh_type == NH_MULTIPATH) {
-		char *p = pkt_data(m, char *);
 		if (meta->hash == 0)
-			meta->hash = v6 ? pkt_hash_ip6(p, p + m->data_len) : pkt_hash_ip4(p, p + m->data_len);
+			meta->hash = ip_flow_hash(m);
 		meta->nh = nexthop_select(nh, meta->hash);
 		nh = nexthop_get(meta->nh);
 	}
@@ -139,7 +138,8 @@ ip_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 	meta->nh = fib_lookup4(ip->dst);
 	const struct nexthop *nh = nexthop_get(meta->nh);
 	if (nh->nh_type == NH_MULTIPATH) {
-		meta->hash = pkt_hash_ip4(ip, pkt_data(m, char *) + m->data_len);
+		meta->hash = ip_flow_hash(m);
+		ip = pkt_data(m, const struct ipv4_h *);
 		meta->nh = nexthop_select(nh, meta->hash);
 		nh = nexthop_get(meta->nh);
 	}

@@ -168,6 +168,22 @@ ip_rate_allow(uint64_t *full, uint64_t now, int n)
 	return true;
 }
 
+/*
+ * The flow hash of a packet, however it lies in its segments: what it is made of is contiguous first, so that the
+ * header may move.
+ */
+static inline uint32_t
+ip_flow_hash(struct rte_mbuf *m)
+{
+	const bool v6 = pkt_data(m, const struct ipv4_h *)->vihl >> 4 == 6;
+	uint32_t need = v6 ? 128 : 64; /* headers and ports, unless there are very many */
+
+	if (unlikely(m->data_len < need && m->data_len < m->pkt_len))
+		(void)pkt_pullup(m, RTE_MIN(need, m->pkt_len));
+	const char *p = pkt_data(m, const char *);
+	return v6 ? pkt_hash_ip6(p, p + m->data_len) : pkt_hash_ip4(p, p + m->data_len);
+}
+
 /* When a packet reached a worker, for control: TSC in units of 256 ticks, modulo 2^32 (meta.aux of PUNT_ICMP) */
 static inline uint32_t
 ip_stamp(uint64_t tsc)

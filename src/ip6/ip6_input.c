@@ -179,7 +179,8 @@ ip6_forward_one(struct worker *w, struct rte_mbuf *m, uint32_t index)
 
 	if (nh->nh_type == NH_MULTIPATH) {
 		if (meta->hash == 0)
-			meta->hash = pkt_hash_ip6(ip6, pkt_data(m, char *) + m->data_len);
+			meta->hash = ip_flow_hash(m);
+		ip6 = pkt_data(m, struct ipv6_h *);
 		index = nexthop_select(nh, meta->hash);
 		nh = nexthop_get(index);
 	}
@@ -250,7 +251,8 @@ ip6_forward(struct worker *w, struct pktvec *v, const uint32_t *nhs)
 		const struct nexthop *nh = nexthop_get(index);
 
 		if (unlikely(nh->nh_type == NH_MULTIPATH)) {
-			meta->hash = pkt_hash_ip6(ip6, pkt_data(m, char *) + m->data_len);
+			meta->hash = ip_flow_hash(m);
+			ip6 = pkt_data(m, struct ipv6_h *);
 			index = nexthop_select(nh, meta->hash);
 			nh = nexthop_get(index);
 		}

@@ -156,7 +156,7 @@ ip6_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 	meta->nh = fib_lookup6(&dst);
 	const struct nexthop *nh = nexthop_get(meta->nh);
 	if (nh->nh_type == NH_MULTIPATH) {
-		meta->hash = pkt_hash_ip6(ip6, pkt_data(m, char *) + m->data_len);
+		meta->hash = ip_flow_hash(m);
 		meta->nh = nexthop_select(nh, meta->hash);
 		nh = nexthop_get(meta->nh);
 	}

@@ -2,6 +2,7 @@
 /* IPv4: what a router does with good, bad and special packets. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,52 @@ test_forward(void **state)
 	assert_int_equal(world_nframes, 0);
 	assert_int_equal(world_dropped(DROP_IP_NOTROUTER), 1);
 	world_sysctl("net.inet.ip.forwarding", 1);
+}
+
+/* Two gateways: every flow keeps to one of them, whether its packets come one by one or in vectors; both are used. */
+static void
+test_multipath(void **state)
+{
+	struct rte_mbuf *m[64];
+	uint8_t gw[64];
+	unsigned second = 0;
+
+	json_decref(world_call(
+	    "neigh.add", "{s:s,s:s,s:s}", "family", "inet", "address", "10.0.2.3", "lladdr", "02:00:00:00:01:03"));
+	json_decref(world_call("route.add", "{s:s,s:s,s:[{s:s},{s:s}]}", "family", "inet", "dst", "203.0.0.0/16",
+	    "gateway", "gateway", "10.0.2.2", "gateway", "10.0.2.3"));
+	world_settle();
+	for (unsigned round = 0; round < 3; round++) {
+		world_clear();
+		for (unsigned i = 0; i < 64; i++) {
+			char dst[16];
+			uint32_t len;
+
+			snprintf(dst, sizeof(dst), "203.0.7.%u", i);
+			len = make_udp4(buf, "10.0.1.2", dst, 30);
+			if (round == 1)
+				world_receive(0, buf, len, 0, i % 2 ? 9 : 0);
+			else
+				m[i] = world_packet(0, buf, len, 0);
+		}
+		if (round != 1)
+			world_input(0, m, 64);
+		assert_int_equal(world_nframes, 64);
+		for (unsigned f = 0; f < 64; f++) {
+			unsigned flow = ntohl(sent_ip(f, 1)->dst) & 63;
+			uint8_t to = world_frame[f].data[5];
+
+			assert_true(to == 2 || to == 3);
+			if (round == 0) {
+				gw[flow] = to;
+				second += to == 3;
+			} else {
+				assert_int_equal(gw[flow], to);
+			}
+		}
+	}
+	assert_in_range(second, 8, 56);
+	world_sum();
 }
 
 /* The incremental checksum against a full one, for every value that the field can have */
@@ -780,6 +827,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_forward),
 	    cmocka_unit_test(test_bursts),
+	    cmocka_unit_test(test_multipath),
 	    cmocka_unit_test(test_ttl_checksum),
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_silence),
