@@ -378,6 +378,7 @@ frame_cut(struct packet_queue *q, struct port_qstats *stats, const struct frame 
 		q->pending[made] = chain_alloc(pool, hlen + k);
 		if (q->pending[made] == NULL) {
 			stats->rx_nobuf++;
+			pkt_drop_unreceived(mp_self);
 			goto lost;
 		}
 	}
@@ -426,6 +427,7 @@ frame_simple(struct port_qstats *stats, const struct frame *f)
 
 	if (unlikely(m == NULL)) {
 		stats->rx_nobuf++;
+		pkt_drop_unreceived(mp_self);
 		return NULL;
 	}
 	m->data_len = len;

@@ -310,8 +310,10 @@ queue_rx(struct xdp_queue *q, struct port_qstats *stats, struct rte_mbuf **pkts,
 
 		if (likely(d->len >= 14 && d->addr < q->arealen && d->len <= q->arealen - d->addr)) {
 			m = frame_take(q->area + d->addr, d->len);
-			if (unlikely(m == NULL))
+			if (unlikely(m == NULL)) {
 				stats->rx_nobuf++;
+				pkt_drop_unreceived(mp_self);
+			}
 		} else
 			stats->rx_errors++;
 		if (likely(m != NULL))

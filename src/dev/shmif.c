@@ -65,6 +65,7 @@ shmif_rx_burst(struct port *port, uint16_t q, struct rte_mbuf **m, uint16_t n)
 		m[k] = shmif_packet(frame, f.len);
 		if (unlikely(m[k] == NULL)) {
 			mp_add(&port->qstats[q].rx_nobuf, 1);
+			pkt_drop_unreceived(mp_self);
 			break;
 		}
 		k++;

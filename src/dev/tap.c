@@ -90,6 +90,7 @@ tap_rx_burst(struct port *port, uint16_t q, struct rte_mbuf **pkts, uint16_t n)
 		m->data_len = m->pkt_len = RTE_MIN((size_t)len, iov[0].iov_len);
 		if (unlikely((size_t)len > iov[0].iov_len) && !tap_append(m, sc->rest, len - iov[0].iov_len)) {
 			stats->rx_nobuf++;
+			pkt_drop_unreceived(mp_self);
 			rte_pktmbuf_free(m);
 			continue;
 		}

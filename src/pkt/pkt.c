@@ -102,6 +102,14 @@ pktvec_drop(struct worker *w, struct pktvec *v, enum mp_drop reason)
 }
 
 void
+pkt_drop_unreceived(struct worker *w)
+{
+	MP_ASSERT(w == mp_self);
+	COUNT(w, PKT_RECEIVED);
+	mp_add(&w->drops[DROP_NOBUF], 1);
+}
+
+void
 pkt_consume(struct worker *w, struct rte_mbuf *m)
 {
 	MP_ASSERT(w == mp_self);

@@ -88,6 +88,8 @@ struct rte_mbuf *pkt_copy(struct worker *, const struct rte_mbuf *);
 /* => packet-owning thread; frees, counting the reason.  The vector is empty afterwards. */
 void pkt_drop(struct worker *, struct rte_mbuf *, enum mp_drop);
 void pktvec_drop(struct worker *, struct pktvec *, enum mp_drop);
+/* => worker; a frame that a device brought and that no buffer could be had for: received and dropped (DROP_NOBUF) */
+void pkt_drop_unreceived(struct worker *);
 /* => packet-owning thread; frees a packet that reached its purpose (taken by a protocol of ours) */
 void pkt_consume(struct worker *, struct rte_mbuf *);
 
