@@ -26,6 +26,9 @@ arp_is_chatter(const struct arp_ether *ar)
 
 	if (atomic_load_explicit(&neigh_watch, memory_order_relaxed) != 0 || ar->ar_op != htons(ARP_OP_REQUEST))
 		return false;
+	if (ar->ar_hrd != htons(ARP_HRD_IEEE802_3) || ar->ar_pro != htons(ETHER_T_IP) || ar->ar_hln != ETHER_ADDRLEN ||
+	    ar->ar_pln != sizeof(struct in_addr))
+		return false; /* for control to count */
 	nh = nexthop_get(fib_lookup4(tpa));
 	if (nh == NULL || nh->nh_type == NH_LOCAL)
 		return false;

@@ -8,7 +8,7 @@ import sys
 import time
 
 from wire import FAR, NEAR, Router
-from scapy.all import ICMP, UDP, Ether, ICMPv6EchoRequest, IP, IPOption, IPv6, Raw, fragment
+from scapy.all import ICMP, UDP, Dot1Q, Ether, ICMPv6EchoRequest, IP, IPOption, IPv6, Raw, fragment
 
 r = Router(sys.argv[1], sys.argv[2])
 R0, R1 = r.mac["shmif0"], r.mac["shmif1"]
@@ -49,6 +49,10 @@ for n in (28, 29, 46, 47, 100, 1500, 1501, 1900, 1985, 1986, 2047, 2048, 2049, 4
     forwarded(f"IPv4 {n}", eth / IP(src=A4, dst=B4, flags=2) / UDP(sport=1, dport=2) / Raw(rng.randbytes(n - 28)), "ttl")
     if n >= 48:
         forwarded(f"IPv6 {n}", eth / IPv6(src=A6, dst=B6) / UDP(sport=1, dport=2) / Raw(rng.randbytes(n - 48)), "hlim")
+at = len(r.bus[1].frames)
+body = rng.randbytes(8972)
+r.bus[0].send(eth / Dot1Q(vlan=0, prio=7) / IP(src=A4, dst=B4) / UDP(sport=1, dport=2) / Raw(body))
+r.until("9000 octets behind a priority tag", lambda: any(f[42:] == body for f in far(at)))
 for n in (1, 1472, 1973, 2020, 4000, 8952, 8972):
     at = len(r.bus[0].frames)
     body = rng.randbytes(n)

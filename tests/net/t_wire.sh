@@ -44,3 +44,10 @@ churn_body() {
 	frames churn R
 	finish
 }
+
+test_case messages "ARP and neighbour discovery messages, hostile ones too: answers, entries, counters"
+messages_body() {
+	wired
+	frames messages R
+	finish
+}
