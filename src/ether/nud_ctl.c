@@ -9,12 +9,15 @@
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "ip/ip.h"
+#include "mp/pool.h"
 #include "pkt/pkt.h"
 #include "route/route.h"
 
-#define NUD_POLL_MS 1000 /* how often a stale neighbour is looked at */
+#define NUD_POLL_MS    1000 /* how often a stale neighbour is looked at */
+#define NUD_POOL_SHARE 8    /* packets that wait take at most this part of a pool */
 
 unsigned nud_waiting;
+static unsigned nud_buffers;						  /* [c] that the packets which wait take */
 static struct neigh_list nud_queues = TAILQ_HEAD_INITIALIZER(nud_queues); /* [c] neighbours with packets that wait */
 
 static inline uint64_t
@@ -25,12 +28,14 @@ setting(const _Atomic int *value)
 	return v > 0 ? (uint64_t)v : 0;
 }
 
-/* So many packets have left n's queue. */
+/* The first k packets leave n's queue; they are still what they were. */
 static void
 nud_took(struct neigh *n, unsigned k)
 {
 	if (k == 0)
 		return;
+	for (unsigned i = 0; i < k; i++)
+		nud_buffers -= n->n_queue[i]->nb_segs;
 	n->n_qlen -= k;
 	nud_waiting -= k;
 	if (n->n_qlen == 0)
@@ -41,12 +46,13 @@ void
 nud_drop_queue(struct neigh *n, enum mp_drop reason)
 {
 	struct worker *self = mp_control();
+	unsigned qlen = n->n_qlen;
 
 	ASSERT_CONTROL();
-	mp_add(&self->counters[neigh_family(n->n_family)->nf_dfrdropped], n->n_qlen);
-	for (unsigned i = 0; i < n->n_qlen; i++)
+	mp_add(&self->counters[neigh_family(n->n_family)->nf_dfrdropped], qlen);
+	nud_took(n, qlen);
+	for (unsigned i = 0; i < qlen; i++)
 		pkt_drop(self, n->n_queue[i], reason);
-	nud_took(n, n->n_qlen);
 }
 
 static void
@@ -55,8 +61,8 @@ nud_drop_oldest(struct neigh *n, enum mp_drop reason)
 	struct worker *self = mp_control();
 
 	mp_add(&self->counters[neigh_family(n->n_family)->nf_dfrdropped], 1);
-	pkt_drop(self, n->n_queue[0], reason);
 	nud_took(n, 1);
+	pkt_drop(self, n->n_queue[0], reason);
 	memmove(n->n_queue, n->n_queue + 1, n->n_qlen * sizeof(n->n_queue[0]));
 }
 
@@ -66,7 +72,7 @@ nud_enqueue(struct neigh *n, struct rte_mbuf *m)
 {
 	struct neigh_family *nf = neigh_family(n->n_family);
 	struct worker *self = mp_control();
-	unsigned max = (unsigned)setting(nf->nf_maxqueue);
+	unsigned max = (unsigned)setting(nf->nf_maxqueue), buffers = mp_pool_size(self) / NUD_POOL_SHARE;
 
 	if (n->n_qlen >= max) {
 		if (n->n_qlen == 0) { /* nothing may wait */
@@ -75,14 +81,18 @@ nud_enqueue(struct neigh *n, struct rte_mbuf *m)
 		}
 		nud_drop_oldest(n, DROP_NEIGH_WAIT);
 	}
-	/* Too many in all: the neighbours whose packets wait longest give some up. */
-	while (nud_waiting >= setting(&neigh_maxwaiting))
+	/*
+	 * Too many in all, or too much of a pool, as all may be of one worker's: the neighbours whose packets wait
+	 * longest give some up.
+	 */
+	while (nud_waiting >= setting(&neigh_maxwaiting) || (nud_waiting > 0 && nud_buffers + m->nb_segs > buffers))
 		nud_drop_oldest(TAILQ_FIRST(&nud_queues), DROP_NEIGH_WAITALL);
 	mp_add(&self->counters[nf->nf_dfrtotal], 1);
 	if (n->n_qlen == 0)
 		TAILQ_INSERT_TAIL(&nud_queues, n, n_waits);
 	n->n_queue[n->n_qlen++] = m;
 	nud_waiting++;
+	nud_buffers += m->nb_segs;
 }
 
 static void

@@ -11,10 +11,12 @@
 #include "ctl/ctl.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
+#include "mp/pool.h"
 
 struct world_event world_log[WORLD_LOG];
 unsigned world_n, world_alive, world_nmsg, world_nlog, world_nfib;
 uint64_t world_now;
+unsigned world_pool = 32768;
 struct ifnet world_if[3];
 struct rt_msg world_msg[WORLD_LOG];
 void (*world_receive[PUNT_COUNT])(struct rte_mbuf *);
@@ -44,6 +46,12 @@ uint64_t
 mp_now_ms(void)
 {
 	return world_now;
+}
+
+unsigned
+mp_pool_size(const struct worker *w)
+{
+	return world_pool;
 }
 
 void

@@ -31,6 +31,7 @@ struct world_event {
 extern struct world_event world_log[WORLD_LOG];
 extern unsigned world_n;
 extern uint64_t world_now;
+extern unsigned world_pool;  /* buffers that each thread has */
 extern unsigned world_alive; /* packets that have not ended */
 extern struct ifnet world_if[3];
 extern struct rt_msg world_msg[WORLD_LOG];

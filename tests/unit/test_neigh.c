@@ -772,6 +772,16 @@ test_scan(void **state)
 	assert_int_equal(neigh_inet.nf_total, 61);
 	assert_int_equal(nud_waiting, 0);
 	neigh_maxwaiting = 1024;
+	/* no more than an eighth of a pool */
+	world_pool = 160;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(dst, sizeof(dst), "10.2.0.%u", i);
+		output("192.0.2.1", dst);
+	}
+	assert_int_equal(nud_waiting, 20);
+	world_pool = 32768;
+	world_wait(6000);
+	assert_int_equal(nud_waiting, 0);
 }
 
 /* A full cache of known neighbours: the stalest makes room; those that routes use never do. */
