@@ -9,6 +9,7 @@
 
 #include "ether/ether.h"
 #include "ether/neigh.h"
+#include "ether/neigh_var.h"
 #include "if/ifnet.h"
 #include "ip/ip.h"
 #include "ip/ip_var.h"
@@ -64,6 +65,23 @@ route(int family, const char *dst, uint8_t plen, const char *gw)
 		abort();
 }
 
+/* One whose link address is known, so that packets go all the way. */
+static void
+neighbour(struct ifnet *ifp, int family, const char *text)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 0x99};
+	union in_any addr = {0};
+	struct neigh *n;
+
+	inet_pton(family, text, &addr);
+	n = neigh_find(ifp, family, &addr, false);
+	if (n == NULL)
+		n = neigh_create(ifp, family, &addr, false);
+	if (n == NULL)
+		abort();
+	nud_permanent(n, mac, 0);
+}
+
 static void
 setup(void)
 {
@@ -75,6 +93,10 @@ setup(void)
 		abort();
 	ip_forwarding = 1;
 	ip6_forwarding = 1;
+	/* what is off in ordinary life has bugs, too; nothing is kept back by a rate */
+	ip_allowsrcrt = ip_forwsrcrt = ip_directed_broadcast = icmp_bmcastecho = 1;
+	icmp_errppslimit = icmp6_errppslimit = tcp_rstppslimit = -1;
+	ip_dad_count = ip6_dad_count = 0;
 	for (int i = 0; i < 2; i++) {
 		uint8_t mac[6] = {2, 0, 0, 0, 0, 0x10 + i};
 
@@ -92,6 +114,10 @@ setup(void)
 	address(ifps[1], AF_INET6, "2001:db8:1::1", 64);
 	route(AF_INET, "198.18.0.0", 15, "10.0.1.2");
 	route(AF_INET6, "2001:200::", 32, "2001:db8:1::2");
+	neighbour(ifps[1], AF_INET, "10.0.1.2");
+	neighbour(ifps[1], AF_INET6, "2001:db8:1::2");
+	neighbour(ifps[0], AF_INET, "10.0.0.9");
+	neighbour(ifps[0], AF_INET6, "2001:db8::9");
 }
 
 /* The worker's side: one vector in, everything that follows from it. */
@@ -159,6 +185,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		neigh_ifnet_down(ifps[0]);
 		neigh_ifnet_down(ifps[1]);
 		as_worker(NULL);
+		neighbour(ifps[1], AF_INET, "10.0.1.2");
+		neighbour(ifps[1], AF_INET6, "2001:db8:1::2");
 	}
 	return 0;
 }
