@@ -79,9 +79,6 @@ settle(struct event_base *base)
 {
 	for (int i = 0; i < 2000 && (mp_deferred_pending() > 0 || mp_helper_pending() > 0 || !TAILQ_EMPTY(&ifnet_list));
 	     i++) {
-		/* a device that was being attached when we were told to stop */
-		if (!TAILQ_EMPTY(&ifnet_list))
-			ifnet_destroy_all();
 		event_base_loop(base, EVLOOP_NONBLOCK);
 		usleep(2000);
 	}

@@ -798,6 +798,8 @@ test_methods(void **state)
 	UNTIL(mp_deferred_pending() == 0);
 	assert_true(TAILQ_EMPTY(&ifnet_list));
 	assert_int_equal(dbl.connected, 0);
+	assert_int_equal(if_lo_create(), -ESHUTDOWN);
+	ifnet_closing = false; /* what follows begins anew */
 }
 
 /* A device that always has frames and takes a few at a time. */
