@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* smpnetd: the command line, the event loop. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,6 +47,18 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(base);
 }
 
+/* Started without them, some socket or segment of ours would get the log's lines. */
+static void
+standard_descriptors(void)
+{
+	int fd;
+
+	while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+		;
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -55,6 +68,7 @@ main(int argc, char **argv)
 	sigset_t stops;
 	int c, r;
 
+	standard_descriptors();
 	while ((c = getopt(argc, argv, "df:g:hl:p:qvw:")) != -1) {
 		switch (c) {
 		case 'd':

@@ -75,6 +75,8 @@ bool linux_exists(const char *ifname);
  * an interface; 0 or -errno
  */
 int linux_watch(struct port *, int ifindex);
+/* => control; as port_ops' detaching */
+void linux_unwatch(struct port *);
 /* => control, at the end */
 void linux_fini(void);
 

@@ -2,7 +2,7 @@
 /* Attached Linux interfaces as control sees them; what the kernel announces of their links. */
 /*
  * Synchronization: control only.
- * Lifetime: a watch names its interface by index and generation, so that it may outlive it; it is pruned when it is met.
+ * Lifetime: a watch goes when its port begins to be detached.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -21,9 +21,7 @@
 struct watch { /* [c] all */
 	LIST_ENTRY(watch) list;
 	int ifindex; /* Linux's */
-	uint16_t if_index;
-	uint8_t if_gen;
-	struct port *port; /* valid while the interface is */
+	struct port *port;
 };
 
 static LIST_HEAD(, watch) watches = LIST_HEAD_INITIALIZER(watches); /* [c] */
@@ -37,18 +35,11 @@ link_event(int ifindex, bool gone)
 	struct watch *w, *next;
 
 	for (w = LIST_FIRST(&watches); w != NULL; w = next) {
-		struct ifnet *ifp = ifnet_get(w->if_index);
-
 		next = LIST_NEXT(w, list);
-		if (ifp == NULL || ifp->if_gen != w->if_gen || ifp->if_dead) {
-			LIST_REMOVE(w, list);
-			free(w);
-			continue;
-		}
 		if (ifindex != 0 && w->ifindex != ifindex)
 			continue;
 		if (gone)
-			mp_log(MP_LOG_WARNING, "%s: %s vanished in Linux", ifp->if_xname, w->port->name);
+			mp_log(MP_LOG_WARNING, "%s: %s vanished in Linux", w->port->ifp->if_xname, w->port->name);
 		port_link_changed(w->port);
 	}
 }
@@ -121,12 +112,25 @@ linux_watch(struct port *port, int ifindex)
 	if (w == NULL)
 		return -ENOMEM;
 	w->ifindex = ifindex;
-	w->if_index = port->ifp->if_index;
-	w->if_gen = port->ifp->if_gen;
 	w->port = port;
 	LIST_INSERT_HEAD(&watches, w, list);
 	port_link_changed(port); /* it may have changed since the port was started */
 	return 0;
+}
+
+void
+linux_unwatch(struct port *port)
+{
+	struct watch *w, *next;
+
+	ASSERT_CONTROL();
+	for (w = LIST_FIRST(&watches); w != NULL; w = next) {
+		next = LIST_NEXT(w, list);
+		if (w->port != port)
+			continue;
+		LIST_REMOVE(w, list);
+		free(w);
+	}
 }
 
 void

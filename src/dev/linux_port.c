@@ -357,6 +357,7 @@ xdp_tx_flush(struct port *port, uint16_t q)
 static const struct port_ops packet_ops = {
     .kind = "xdp",
     .start = port_start,
+    .detaching = linux_unwatch,
     .stop = port_stop,
     .close = port_close,
     .rx_burst = linux_packet_rx_burst,
@@ -374,6 +375,7 @@ static const struct port_ops packet_ops = {
 static const struct port_ops xdp_ops = {
     .kind = "xdp",
     .start = port_start,
+    .detaching = linux_unwatch,
     .stop = port_stop,
     .close = port_close,
     .rx_burst = linux_xdp_rx_burst,

@@ -88,6 +88,7 @@ tap_set_lladdr(struct port *port, const uint8_t *lladdr)
 
 static const struct port_ops tap_ops = {
     .kind = "tap",
+    .detaching = linux_unwatch,
     .close = tap_close,
     .rx_burst = tap_rx_burst,
     .tx_burst = tap_tx_burst,
