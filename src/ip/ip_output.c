@@ -127,6 +127,8 @@ ip_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 		if (ifp == NULL || ifp->if_dead) {
 			COUNT(w, IP_NOROUTE);
 			pkt_drop(w, m, DROP_IP_NOROUTE);
+		} else if (ifp->if_gen != meta->oifgen) {
+			pkt_drop(w, m, DROP_IF_GONE);
 		} else if (m->pkt_len > atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed)) {
 			COUNT(w, IP_CANTFRAG);
 			pkt_drop(w, m, DROP_IP_CANTFRAG);

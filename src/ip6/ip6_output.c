@@ -109,7 +109,10 @@ ip6_output_scoped(struct worker *w, struct rte_mbuf *m, const struct in6_addr *d
 		pkt_drop(w, m, DROP_IP6_NOROUTE);
 		return;
 	}
-	meta->oifgen = ifp->if_gen;
+	if (ifp->if_gen != meta->oifgen) { /* an error about what waited while the interface went */
+		pkt_drop(w, m, DROP_IF_GONE);
+		return;
+	}
 	meta->nh = NH_NOROUTE_INDEX;
 	if (IN6_MULTICAST(dst)) {
 		if (ip6_group_joined(ifp, dst)) {

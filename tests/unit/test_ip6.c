@@ -592,6 +592,30 @@ test_linklocal(void **state)
 	assert_int_equal(world_dropped(DROP_IP6_SCOPE), 1);
 }
 
+/* A packet of ours that waited while its interface was destroyed does not leave by the next one of the same index. */
+static void
+test_interface_gone(void **state)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		bool v6 = i & 1, old = i & 2;
+		uint32_t len = v6 ? make_echo6(buf, ll_r, "ff02::5", 1, 1, 10)
+				  : make_echo4(buf, "10.0.1.1", "224.0.0.5", 1, 1, 10);
+		struct rte_mbuf *m;
+
+		world_clear();
+		world_as_control();
+		m = pkt_originate(mp_control());
+		assert_true(pkt_append(mp_control(), m, buf, len));
+		pkt_meta(m)->oif = world_if[0]->if_index;
+		pkt_meta(m)->oifgen = (uint8_t)(world_if[0]->if_gen - old);
+		pkt_ctl_send(m, v6 ? PKT_IP6_OUTPUT : PKT_IP_OUTPUT);
+		world_settle();
+		assert_int_equal(world_nframes, !old);
+		assert_int_equal(world_dropped(DROP_IF_GONE), old);
+		world_sum();
+	}
+}
+
 static void
 test_random(void **state)
 {
@@ -656,6 +680,7 @@ main(void)
 	    cmocka_unit_test(test_tcp_reset),
 	    cmocka_unit_test(test_nd_checks),
 	    cmocka_unit_test(test_linklocal),
+	    cmocka_unit_test(test_interface_gone),
 	    cmocka_unit_test(test_random),
 	};
 
