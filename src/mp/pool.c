@@ -61,6 +61,8 @@ pool_free(struct rte_mempool *mp)
 {
 	struct mp_pool *p = mp->pool_data;
 
+	if (p == NULL)
+		return; /* there was no memory for it */
 	mp_ring_fini(&p->home);
 	free(p);
 }

@@ -113,3 +113,31 @@ config_absent_device_body() {
 	shows A "inet 10.7.0.1/24" ifconfig eth7
 	atf_check -s exit:0 -o match:"^attach net_pcap7.* as eth7" $(server A) config save
 }
+
+test_case start_fails "a start that fails says why in one line and leaves nothing"
+start_fails_body() {
+	atf_check -s exit:1 -o empty -e match:"error: -l 1023: CPU 1023 is not one" "$BUILD/smpnetd" -l 1023 "unix://$PWD/A.sock"
+	if ! nm "$BUILD/smpnetd" | grep -q __asan_init; then
+		# more buffers than there may be memory
+		atf_check -s exit:1 -o empty -e match:"error: packet pool of 4000000 buffers" \
+		    sh -c "ulimit -v 4000000; exec '$BUILD/smpnetd' -w 1 -p 4000000 unix://$PWD/A.sock"
+	fi
+	[ ! -e A.sock ] || atf_fail "the socket is left"
+}
+
+test_case stop_while_starting "a signal during the start is obeyed when it is over; standard descriptors may be closed"
+stop_while_starting_body() {
+	for i in 0 0.05 0.1 0.2 0.3 0.5 1; do
+		"$BUILD/smpnetd" -w 1 -p 512 "unix://$PWD/A.sock" <&- >&- 2>&- &
+		echo $! >>pids
+		# the first instruction of main may not have run yet
+		until grep -q "^SigCgt:.*[4-7c-f]...$" /proc/$!/status; do
+			kill -0 $! 2>/dev/null || atf_fail "smpnetd does not start"
+			sleep 0.01
+		done
+		sleep $i
+		kill -TERM $!
+		wait $! || atf_fail "exit status $? after a signal $i s into the start"
+		[ ! -e A.sock ] || atf_fail "the socket is left"
+	done
+}
