@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -409,6 +410,37 @@ test_kill(void **state)
 		close(go[1]);
 	}
 	shmif_bus_close(a.bus);
+}
+
+/* A writer that has no descriptor left for the sleeper's FIFO does not forget it. */
+static void
+test_wake_no_descriptor(void **state)
+{
+	struct side a = {0}, b = {0};
+	struct rlimit old, low;
+	struct pollfd pfd;
+
+	attach(&a);
+	attach(&b);
+	while (shmif_reader_arm(b.r)) {
+		struct shmif_frame f;
+
+		shmif_reader_next(b.r, buf, &f);
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = old;
+	low.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_true(put(a.w, 1, 0));
+	shmif_writer_publish(a.w);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	pfd = (struct pollfd){.fd = shmif_reader_fd(b.r), .events = POLLIN};
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	assert_true(put(a.w, 1, 1));
+	shmif_writer_publish(a.w);
+	assert_int_equal(poll(&pfd, 1, 0), 1);
+	shmif_bus_close(a.bus);
+	shmif_bus_close(b.bus);
 }
 
 /* Sleepers that die and whose slot is taken by the next: each is woken through its own FIFO. */
@@ -812,6 +844,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_wake_successors, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_wake_no_descriptor, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_damaged_record, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
