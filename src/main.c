@@ -22,8 +22,18 @@ static struct event_base *base;
 static void
 usage(FILE *f)
 {
-	fprintf(
-	    f, "usage: smpnetd [-dhqv] [-f CONF] [-g GROUP] [-l CPULIST] [-p BUFFERS] [-w WORKERS] [unix://PATH]\n");
+	fputs("usage: smpnetd [-dhqv] [-f CONF] [-g GROUP] [-l CPULIST] [-p BUFFERS] [-w WORKERS] [unix://PATH]\n", f);
+	if (f != stdout)
+		return;
+	fputs("  -d          log more (debug)        -q  log less (warnings, errors)\n"
+	      "  -f CONF     apply this configuration first\n"
+	      "  -g GROUP    this group may use the control socket too\n"
+	      "  -l CPULIST  pin the workers, one to each CPU (2-4,7)\n"
+	      "  -p BUFFERS  packet buffers of each worker\n"
+	      "  -w WORKERS  the number of workers\n"
+	      "  -h, -v      this help, the version\n"
+	      "  unix://PATH the control socket; otherwise /run/smpnet.sock or $XDG_RUNTIME_DIR/smpnet.sock\n",
+	    f);
 }
 
 /* A number from the command line, or exit. */
@@ -62,6 +72,8 @@ standard_descriptors(void)
 int
 main(int argc, char **argv)
 {
+	static const struct option longopts[] = {
+	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
 	const char *conffile = NULL, *group = NULL, *url = NULL;
 	struct event *sigint, *sigterm;
 	struct mp_config conf = {0};
@@ -69,7 +81,7 @@ main(int argc, char **argv)
 	int c, r;
 
 	standard_descriptors();
-	while ((c = getopt(argc, argv, "df:g:hl:p:qvw:")) != -1) {
+	while ((c = getopt_long(argc, argv, "df:g:hl:p:qvw:", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'd':
 			mp_log_level = MP_LOG_DEBUG;
@@ -136,9 +148,10 @@ main(int argc, char **argv)
 	}
 	if (conffile != NULL)
 		r = config_load_file(conffile);
-	if (r == 0)
+	if (r == 0) {
+		mp_log(MP_LOG_INFO, "%s: ready, %u worker%s", ctl_server_url, mp_nworkers, mp_nworkers == 1 ? "" : "s");
 		event_base_dispatch(base);
-	else if (r == -EINTR)
+	} else if (r == -EINTR)
 		r = 0; /* told to stop while it was loaded */
 	ctl_stop();
 	event_free(sigint);

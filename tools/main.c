@@ -33,7 +33,8 @@ const struct tool tools[] = {
     {"sysctl", sysctl_main, "settings", NULL},
     {"drops", drops_main, "dropped packets by reason", "usage: drops [-a] [-w seconds] [--json]\n"},
     {"workers", workers_main, "counters of each worker", "usage: workers [--json]\n"},
-    {"top", top_main, "live view: rates of interfaces and workers", "usage: top [-1] [-d seconds] [--json]\n"},
+    {"top", top_main, "live view: rates of interfaces and workers",
+	"usage: top [-1] [-d seconds] [-t text] [--json]\n"},
     {"attach", attach_main, "take a device in", NULL},
     {"detach", attach_main, "give a device back", NULL},
     {"config", config_main, "save, check or apply a configuration",
@@ -82,6 +83,9 @@ main(int argc, char **argv)
 			if (strcmp(argv[0], "-s") == 0 && argc > 1) {
 				tool_url = argv[1];
 				argc -= 2, argv += 2;
+			} else if (strcmp(argv[0], "-v") == 0 || strcmp(argv[0], "--version") == 0) {
+				printf("smpnet %s\n", SMPNET_VERSION);
+				return 0;
 			} else {
 				bool asked = strcmp(argv[0], "-h") == 0 || strcmp(argv[0], "--help") == 0;
 

@@ -57,6 +57,7 @@ terminal_prepare(void)
 		return;
 	t = saved;
 	t.c_lflag &= ~(ICANON | ECHO);
+	t.c_cc[VINTR] = _POSIX_VDISABLE; /* ^C is a key: it ends top, and not what called it */
 	t.c_cc[VMIN] = 0;
 	t.c_cc[VTIME] = 0;
 	raw = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
@@ -226,12 +227,25 @@ draw(const struct sample *now, const struct sample *was, int rows, bool live)
 	}
 }
 
+/* => the rows for the tables: what the terminal has, less those that the note below them takes */
 static int
-screen_rows(void)
+screen_rows(const char *note)
 {
 	struct winsize w;
+	bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 2 && w.ws_col > 0;
+	int rows = known ? w.ws_row - 1 : 23, columns = known ? w.ws_col : 80;
 
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 2 ? w.ws_row - 1 : 23;
+	for (const char *s = note; s != NULL; s = strchr(s, '\n') != NULL ? strchr(s, '\n') + 1 : NULL)
+		rows -= 1 + ((int)strcspn(s, "\n") - 1) / columns;
+	return rows > 3 ? rows - (note != NULL) : 3;
+}
+
+static void
+draw_note(const char *note)
+{
+	printf("\033[K\n");
+	for (; *note != '\0'; note += strcspn(note, "\n") + (strchr(note, '\n') != NULL))
+		printf("%.*s\033[K\n", (int)strcspn(note, "\n"), note);
 }
 
 /* => true if somebody wants to leave */
@@ -265,6 +279,7 @@ top_main(int argc, char **argv)
 	bool json = tool_option_json(&argc, argv), once = json, first = true, quit = false;
 	struct sigaction sa = {.sa_handler = on_interrupt};
 	struct sample now, was;
+	const char *note = NULL;
 	double delay = 1;
 
 	for (int i = 1; i < argc; i++) {
@@ -272,6 +287,8 @@ top_main(int argc, char **argv)
 			once = true;
 		else if (strcmp(argv[i], "-d") == 0 && i + 1 < argc)
 			delay = tool_seconds("delay", argv[++i]);
+		else if (strcmp(argv[i], "-t") == 0 && i + 1 < argc)
+			note = argv[++i];
 		else
 			tool_usage();
 	}
@@ -279,6 +296,7 @@ top_main(int argc, char **argv)
 		tool_fail(1, "bad delay: at least 0.1 s");
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
 	sample_take(&was);
 	if (once) {
 		pause_or_key(delay);
@@ -300,7 +318,9 @@ top_main(int argc, char **argv)
 		if (!first)
 			sample_take(&now);
 		printf("\033[H");
-		draw(first ? &was : &now, first ? NULL : &was, screen_rows(), true);
+		draw(first ? &was : &now, first ? NULL : &was, screen_rows(note), true);
+		if (note != NULL)
+			draw_note(note);
 		printf("\033[J");
 		fflush(stdout);
 		quit = pause_or_key(first ? fmin(delay, 0.3) : delay);

@@ -69,6 +69,7 @@ int ctl_call(const char *method, json_t *params, json_t **result, char *err, siz
 int ctl_start(struct event_base *, const char *url, const char *group);
 void ctl_stop(void);
 extern struct event_base *ctl_base;
+extern const char *ctl_server_url; /* where it listens, or NULL */
 
 /*
  * Settings: one table per module, ending with name NULL, listed in sysctl_ctl.c.

@@ -121,7 +121,6 @@ int ctl_stream_stop(struct ctl_client *, uint64_t id);
 /* ctl_server.c */
 /* => something is to be done for the client: requests, output, freeing */
 void ctl_client_schedule(struct ctl_client *);
-extern const char *ctl_server_url;
 unsigned ctl_server_clients(void);
 uint64_t ctl_server_uptime_ms(void);
 /* => while held, clients wait to be accepted (the configuration file is being applied) */
