@@ -4,6 +4,7 @@
  * Synchronization: the budget is one atomic word of the current second; lines are written with one write(2) each.
  * Lifetime: none.
  */
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ void
 mp_log(int level, const char *fmt, ...)
 {
 	static const char *const names[] = {"error: ", "warning: ", "", "debug: "};
+	struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
 	char line[1024];
 	uint32_t lost;
 	va_list ap;
@@ -63,8 +65,9 @@ mp_log(int level, const char *fmt, ...)
 		n = sizeof(line) - 2;
 	if (line[n - 1] != '\n')
 		line[n++] = '\n';
-	if (write(STDERR_FILENO, line, n) < 0)
-		return;
+	/* whoever reads the log must not be able to stop the router: a full pipe loses lines */
+	if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0 || write(STDERR_FILENO, line, n) < 0)
+		atomic_fetch_add_explicit(&log_suppressed, 1, memory_order_relaxed);
 }
 
 #ifdef SMPNET_DEBUG
