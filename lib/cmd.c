@@ -46,7 +46,7 @@ static const struct {
     {"arp", cmd_arp,
 	"usage: arp [-n] [--json] hostname\n"
 	"       arp [-n] -a [--json]\n"
-	"       arp -d [-a] hostname\n"
+	"       arp -d hostname ... | -d -a\n"
 	"       arp -s hostname ether_addr [temp] [pub [proxy]]\n"
 	"       arp -f filename\n"},
     {"ndp", cmd_ndp,

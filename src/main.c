@@ -32,7 +32,8 @@ usage(FILE *f)
 	      "  -p BUFFERS  packet buffers of each worker\n"
 	      "  -w WORKERS  the number of workers\n"
 	      "  -h, -v      this help, the version\n"
-	      "  unix://PATH the control socket; otherwise /run/smpnet.sock or $XDG_RUNTIME_DIR/smpnet.sock\n",
+	      "  unix://PATH the control socket; by default /run/smpnet.sock, another user's is "
+	      "$XDG_RUNTIME_DIR/smpnet.sock\n",
 	    f);
 }
 

@@ -14,9 +14,9 @@ const struct tool tools[] = {
     {"arp", arp_main, "IPv4 neighbours", NULL},
     {"ndp", ndp_main, "IPv6 neighbours", NULL},
     {"netstat", netstat_main, "tables and counters",
-	"usage: netstat [-nrv] [-f inet | inet6] [--json]\n"
-	"       netstat -i [-abdn] [-I interface] [--json]\n"
-	"       netstat -s [-s] [-p protocol] [--json]\n"
+	"usage: netstat -r [-nv] [-f inet | inet6] [--json]\n"
+	"       netstat -i [-bdn] [-f inet | inet6] [-I interface] [--json]\n"
+	"       netstat -s [-s] [-f inet | inet6] [-p protocol] [--json]\n"
 	"       netstat -w seconds [-bd] [-c count] [-I interface]\n"},
     {"ping", ping_main, "ask an IPv4 host for an echo",
 	"usage: ping [-DnoQqRv] [-c count] [-I addr | interface] [-i interval] [-p pattern] [-s size]\n"

@@ -310,7 +310,10 @@ change(int argc, char **argv, bool numeric, bool json)
 		}
 		if (error != 0) {
 			status = 1;
-			tool_warn("%s: %s", c->what, route_strerror(-error));
+			if (error == -EINVAL)
+				tool_complain(c->what, EINVAL, smpnet_error(tool_server()));
+			else
+				tool_warn("%s: %s", c->what, route_strerror(-error));
 		}
 		if (c->say != NULL && !cmd.quiet)
 			printf("%s%s%s\n", c->say, error != 0 ? ": " : "", error != 0 ? route_strerror(-error) : "");

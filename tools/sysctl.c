@@ -85,10 +85,10 @@ set(struct cmd *cmd, bool values)
 			status = 1;
 			if (err == ENOENT)
 				complain(name);
-			else if (err == EPROTO)
-				tool_warn("%s", smpnet_error(tool_server()));
+			else if (err == EPROTO || strncmp(smpnet_error(tool_server()), name, strlen(name)) == 0)
+				tool_warn("%s", smpnet_error(tool_server())); /* NetBSD's words, and why */
 			else
-				tool_warn("%s: %s", name, tool_strerror(err));
+				tool_complain(name, err, smpnet_error(tool_server()));
 			continue;
 		}
 		if (!cmd->quiet) {

@@ -64,6 +64,7 @@ int tool_print_json(json_t *);
 long long tool_number(const char *what, const char *word, long long min, long long max);
 double tool_seconds(const char *what, const char *word);
 /* => runs a configuring command line: 0, or 1 after "TOOL: WHAT: reason" */
+void tool_complain(const char *what, int err, const char *message);
 int tool_configure(int argc, char **argv);
 /* => parses one (display or not); exits on error; the caller frees it */
 void tool_parse(int argc, char **argv, struct cmd *);

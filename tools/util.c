@@ -180,8 +180,8 @@ tool_parse(int argc, char **argv, struct cmd *cmd)
 }
 
 /* NetBSD's words, and in brackets the daemon's if they say more. */
-static void
-complain(const char *what, int err, const char *message)
+void
+tool_complain(const char *what, int err, const char *message)
 {
 	const char *text = tool_strerror(err);
 
@@ -211,7 +211,7 @@ tool_configure(int argc, char **argv)
 		}
 		status = 1;
 		if (c->what != NULL && error != -EPROTO)
-			complain(c->what, -error, smpnet_error(tool_server()));
+			tool_complain(c->what, -error, smpnet_error(tool_server()));
 		else
 			tool_warn("%s", smpnet_error(tool_server()));
 	}

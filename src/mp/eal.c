@@ -23,12 +23,15 @@
 static bool
 scratch_make(char *dir, size_t len)
 {
-	const char *tmp = getenv("TMPDIR");
+	const char *const tmp[] = {getenv("TMPDIR"), "/tmp", getenv("XDG_RUNTIME_DIR"), "/dev/shm"};
 
-	if (snprintf(dir, len, "%s/smpnet.XXXXXX", tmp != NULL ? tmp : "/tmp") >= (int)len || mkdtemp(dir) == NULL)
-		return false;
-	setenv("RUNTIME_DIRECTORY", dir, 1);
-	return true;
+	for (unsigned i = 0; i < sizeof(tmp) / sizeof(tmp[0]); i++)
+		if (tmp[i] != NULL && snprintf(dir, len, "%s/smpnet.XXXXXX", tmp[i]) < (int)len &&
+		    mkdtemp(dir) != NULL) {
+			setenv("RUNTIME_DIRECTORY", dir, 1);
+			return true;
+		}
+	return false;
 }
 
 static void

@@ -103,7 +103,7 @@ errors_body() {
 	refuses A '^route: bad keyword: frob$' route frob
 	refuses A '^arp: 10.0.0.77: no entry$' arp -d 10.0.0.77
 	refuses A "^sysctl: third level name 'nosuch' in 'net.inet.nosuch' is invalid$" sysctl net.inet.nosuch
-	refuses A '^sysctl: net.inet.ip.ttl: Invalid argument$' sysctl -w net.inet.ip.ttl=1000
+	refuses A '^sysctl: net.inet.ip.ttl: Invalid argument [(]1000 is not in 1 to 255[)]$' sysctl -w net.inet.ip.ttl=1000
 	refuses A '^netstat: nosuch: unknown or uninstrumented protocol$' netstat -p nosuch
 	refuses A '^ping: sendto: No route to host$' ping -n -c 1 -w 1 192.0.2.1
 	refuses A '^ping6: UDP connect: No route to host$' ping6 -n -c 1 2001:db8:ffff::1
