@@ -286,6 +286,30 @@ detached(void *arg)
 	ctl_reply(arg, json_null());
 }
 
+/* => the interface that a device is attached as, or NULL */
+static const char *
+attached_as(const char *device)
+{
+	struct ifnet *ifp;
+
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
+		struct port *port = port_of_ifnet(ifp);
+		const char *name;
+		json_t *o;
+		bool same;
+
+		if (port == NULL || port->ops->status == NULL || (o = json_object()) == NULL)
+			continue;
+		port->ops->status(port, o);
+		name = json_string_value(json_object_get(o, "device"));
+		same = name != NULL && strcmp(name, device) == 0;
+		json_decref(o);
+		if (same)
+			return ifp->if_xname;
+	}
+	return NULL;
+}
+
 static int
 dev_detach(struct ctl_req *req, json_t *params, json_t **result)
 {
@@ -294,9 +318,14 @@ dev_detach(struct ctl_req *req, json_t *params, json_t **result)
 	struct port *port = ifp != NULL ? port_of_ifnet(ifp) : NULL;
 
 	ASSERT_CONTROL();
+	if (ifp == NULL && attached_as(name) != NULL)
+		return ctl_error(
+		    req, ENXIO, "%.64s: no such interface (it is attached as %s)", name, attached_as(name));
 	if (ifp == NULL)
 		return ctl_error(req, ENXIO, "%.64s: no such interface", name);
-	if (port == NULL || (strcmp(port->ops->kind, "xdp") != 0 && strcmp(port->ops->kind, "eth") != 0))
+	if (port == NULL)
+		return ctl_error(req, EINVAL, "%s: was not attached", name);
+	if (strcmp(port->ops->kind, "xdp") != 0 && strcmp(port->ops->kind, "eth") != 0)
 		return ctl_error(req, EINVAL, "%s: was not attached (ifconfig %s destroy)", name, name);
 	port_detach(port, detached, req);
 	return CTL_ASYNC;
