@@ -3,6 +3,7 @@
  * plain threads and an eventfd.  The asking thread spins in both, so that only the other side's waking is measured. */
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,17 @@ report(const char *name, uint64_t *ns)
 	printf("%s_p50 %.1f\n%s_p99 %.1f\n", name, ns[ROUNDS / 2] / 1e3, name, ns[ROUNDS * 99 / 100] / 1e3);
 }
 
+/* Each side on a CPU of its own: a pipe's writer otherwise gets its reader on its own CPU, and waits for it. */
+static void
+pin(const char *cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(atoi(cpu), &set);
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
 /* The control run: a thread sleeps in epoll, is rung, and answers through memory. */
 
 static int bell;
@@ -53,6 +65,7 @@ sleeper(void *arg)
 	int ep = epoll_create1(0);
 	struct epoll_event ev = {.events = EPOLLIN};
 
+	pin(arg);
 	epoll_ctl(ep, EPOLL_CTL_ADD, bell, &ev);
 	for (unsigned i = 1; i <= ROUNDS; i++) {
 		uint64_t v;
@@ -66,12 +79,12 @@ sleeper(void *arg)
 }
 
 static void
-control_run(uint64_t *ns)
+control_run(uint64_t *ns, char *cpu)
 {
 	pthread_t t;
 
 	bell = eventfd(0, EFD_NONBLOCK);
-	if (pthread_create(&t, NULL, sleeper, NULL) != 0)
+	if (pthread_create(&t, NULL, sleeper, cpu) != 0)
 		exit(1);
 	for (unsigned i = 1; i <= ROUNDS; i++) {
 		uint64_t one = 1, begin;
@@ -175,14 +188,15 @@ main(int argc, char **argv)
 	struct in_addr src, dst;
 	uint8_t mac[6];
 
-	if (argc != 5 ||
+	if (argc != 7 ||
 	    sscanf(argv[2], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) !=
 		6 ||
 	    inet_pton(AF_INET, argv[3], &src) != 1 || inet_pton(AF_INET, argv[4], &dst) != 1) {
-		fprintf(stderr, "usage: wake BUS ROUTER-MAC OUR-ADDRESS ROUTER-ADDRESS\n");
+		fprintf(stderr, "usage: wake BUS ROUTER-MAC OUR-ADDRESS ROUTER-ADDRESS OUR-CPU ROUTER-CPU\n");
 		return 2;
 	}
-	control_run(ns);
+	pin(argv[5]);
+	control_run(ns, argv[6]);
 	report("control", ns);
 	router_run(argv[1], mac, src.s_addr, dst.s_addr, ns);
 	report("router", ns);

@@ -16,19 +16,6 @@
 #include "route/route.h"
 #include "router.h"
 
-/* Which interfaces a packet names must still be the ones it named when it went into a ring. */
-static bool
-packet_interfaces_live(const struct pktmeta *meta)
-{
-	struct ifnet *ifp;
-
-	if (meta->iif != 0 && ((ifp = ifnet_get(meta->iif)) == NULL || ifp->if_gen != meta->iifgen))
-		return false;
-	if (meta->stage == PKT_IF_TRANSMIT && ((ifp = ifnet_get(meta->oif)) == NULL || ifp->if_gen != meta->oifgen))
-		return false;
-	return true;
-}
-
 static void
 ether_resume(struct worker *w, struct pktvec *v)
 {
@@ -45,14 +32,12 @@ static void
 stages_register(void)
 {
 	mp_hooks = (struct mp_hooks){.resume = pkt_resume, .reinput = pkt_run_reinput, .flush = if_flush};
-	pkt_stage_check(packet_interfaces_live);
 	pkt_stage_register(PKT_ETHER_INPUT, ether_resume);
 	pkt_stage_register(PKT_IP_INPUT, ip_input);
 	pkt_stage_register(PKT_IP6_INPUT, ip6_input);
 	pkt_stage_register(PKT_IP_OUTPUT, ip_output);
 	pkt_stage_register(PKT_IP6_OUTPUT, ip6_output);
 	pkt_stage_register(PKT_NH_OUTPUT, nh_output);
-	pkt_stage_register(PKT_IF_TRANSMIT, if_transmit);
 }
 
 /* The start list.  router_stop mirrors it. */
