@@ -130,6 +130,27 @@ banner(const char *name, const struct netstat_options *o)
 	printf("\n");
 }
 
+static json_t *
+totals_json(const struct totals *now, const struct totals *was)
+{
+	return json_pack("{sI sI sI sI sI sI sI sI}", "ipackets", (json_int_t)(now->ip - was->ip), "ibytes",
+	    (json_int_t)(now->ib - was->ib), "ierrors", (json_int_t)(now->ie - was->ie), "opackets",
+	    (json_int_t)(now->op - was->op), "obytes", (json_int_t)(now->ob - was->ob), "oerrors",
+	    (json_int_t)(now->oe - was->oe), "collisions", (json_int_t)(now->co - was->co), "drops",
+	    (json_int_t)(now->dr - was->dr));
+}
+
+/* --json: an object a line, so that whoever reads can follow */
+static void
+rates_print_json(const char *name, json_t *one, json_t *all)
+{
+	json_t *line = json_pack("{ss so so}", "name", name, "interface", one, "total", all);
+
+	json_dumpf(line, stdout, JSON_COMPACT);
+	printf("\n");
+	json_decref(line);
+}
+
 /* -w: a line each interval; the first one is since the interfaces came up. */
 static int
 show_rates(const struct netstat_options *o)
@@ -154,17 +175,22 @@ show_rates(const struct netstat_options *o)
 			if (name != NULL && strcmp(name, jstr(ifp, "name")) == 0)
 				totals_add(&one, json_object_get(ifp, "stats"));
 		}
-		if (line % 21 == 0) {
+		if (o->json)
+			rates_print_json(
+			    name != NULL ? name : "lo0", totals_json(&one, &was_one), totals_json(&all, &was_all));
+		else if (line % 21 == 0) {
 			char title[20];
 
 			snprintf(title, sizeof(title), "(%.16s)", name != NULL ? name : "lo0");
 			banner(title, o);
 		}
 		json_decref(list);
-		totals_print(&one, &was_one, o);
-		printf("  ");
-		totals_print(&all, &was_all, o);
-		printf("\n");
+		if (!o->json) {
+			totals_print(&one, &was_one, o);
+			printf("  ");
+			totals_print(&all, &was_all, o);
+			printf("\n");
+		}
 		fflush(stdout);
 		if (o->count == 0 || line + 1 < o->count)
 			nanosleep(&pause, NULL);

@@ -8,13 +8,6 @@
 #include "mp/mp.h"
 #include "mp/pool.h"
 
-/* A word that its worker goes on writing: an old or a new value of it. */
-static json_int_t
-word_read(const uint64_t *p)
-{
-	return (json_int_t)__atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
 static int
 m_protocols(struct ctl_req *req, json_t *params, json_t **result)
 {
@@ -60,11 +53,11 @@ m_workers(struct ctl_req *req, json_t *params, json_t **result)
 
 		json_array_append_new(
 		    *result, json_pack("{s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "id", (int)w->id, "cpu", w->cpu,
-				 "loops", word_read(&w->loops), "sleeps", word_read(&w->sleeps), "busy_cycles",
-				 word_read(&w->cycles_busy), "tsc_hz", (json_int_t)mp_tsc_hz, "received",
-				 word_read(&w->counters[C_PKT_RECEIVED]), "transmitted",
-				 word_read(&w->counters[C_PKT_TRANSMITTED]), "pool_size", (json_int_t)mp_pool_size(w),
-				 "pool_free", (json_int_t)mp_pool_free_count(w), "asleep",
+				 "loops", (json_int_t)mp_read(&w->loops), "sleeps", (json_int_t)mp_read(&w->sleeps),
+				 "busy_cycles", (json_int_t)mp_read(&w->cycles_busy), "tsc_hz", (json_int_t)mp_tsc_hz,
+				 "received", (json_int_t)mp_read(&w->counters[C_PKT_RECEIVED]), "transmitted",
+				 (json_int_t)mp_read(&w->counters[C_PKT_TRANSMITTED]), "pool_size",
+				 (json_int_t)mp_pool_size(w), "pool_free", (json_int_t)mp_pool_free_count(w), "asleep",
 				 atomic_load_explicit(&w->asleep, memory_order_relaxed) != 0));
 	}
 	return 0;
@@ -85,8 +78,8 @@ m_pools(struct ctl_req *req, json_t *params, json_t **result)
 			snprintf(owner, sizeof(owner), "worker%u", i);
 		json_array_append_new(
 		    *result, json_pack("{s:s,s:I,s:I,s:I,s:b}", "owner", owner, "size", (json_int_t)mp_pool_size(w),
-				 "free", (json_int_t)mp_pool_free_count(w), "empty", word_read(&w->drops_nobuf),
-				 "hugepages", mp_pool_huge(w)));
+				 "free", (json_int_t)mp_pool_free_count(w), "empty",
+				 (json_int_t)mp_read(&w->drops_nobuf), "hugepages", mp_pool_huge(w)));
 	}
 	return 0;
 }

@@ -193,12 +193,6 @@ mp_helper_ready(void)
 	return ready;
 }
 
-int
-mp_helper_init(void)
-{
-	return 0;
-}
-
 /* => control, at the end, when no job runs any more */
 void
 mp_helper_fini(void)

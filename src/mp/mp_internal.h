@@ -50,7 +50,6 @@ int mp_punt_init(void);
 void mp_punt_fini(void);
 bool mp_punt_drain(void);
 bool mp_punt_pending(void);
-int mp_helper_init(void);
 void mp_helper_fini(void);
 void mp_helper_drain(void);
 bool mp_helper_ready(void);
