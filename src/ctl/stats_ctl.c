@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Counters of the engine and the protocols: stats.protocols, stats.drops, stats.workers, stats.pools. */
+/* Counters of the engine and the protocols: stats.protocols, stats.drops, stats.workers, stats.pools, stats.punts. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,14 +51,14 @@ m_workers(struct ctl_req *req, json_t *params, json_t **result)
 	for (unsigned i = 0; i < mp_nworkers; i++) {
 		const struct worker *w = mp_workers[i];
 
-		json_array_append_new(
-		    *result, json_pack("{s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "id", (int)w->id, "cpu", w->cpu,
-				 "loops", (json_int_t)mp_read(&w->loops), "sleeps", (json_int_t)mp_read(&w->sleeps),
-				 "busy_cycles", (json_int_t)mp_read(&w->cycles_busy), "tsc_hz", (json_int_t)mp_tsc_hz,
-				 "received", (json_int_t)mp_read(&w->counters[C_PKT_RECEIVED]), "transmitted",
-				 (json_int_t)mp_read(&w->counters[C_PKT_TRANSMITTED]), "pool_size",
-				 (json_int_t)mp_pool_size(w), "pool_free", (json_int_t)mp_pool_free_count(w), "asleep",
-				 atomic_load_explicit(&w->asleep, memory_order_relaxed) != 0));
+		json_array_append_new(*result,
+		    json_pack("{s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "id", (int)w->id, "cpu", w->cpu,
+			"loops", (json_int_t)mp_read(&w->loops), "sleeps", (json_int_t)mp_read(&w->sleeps), "vectors",
+			(json_int_t)mp_read(&w->vectors), "busy_cycles", (json_int_t)mp_read(&w->cycles_busy), "tsc_hz",
+			(json_int_t)mp_tsc_hz, "received", (json_int_t)mp_read(&w->counters[C_PKT_RECEIVED]),
+			"transmitted", (json_int_t)mp_read(&w->counters[C_PKT_TRANSMITTED]), "pool_size",
+			(json_int_t)mp_pool_size(w), "pool_free", (json_int_t)mp_pool_free_count(w), "asleep",
+			atomic_load_explicit(&w->asleep, memory_order_relaxed) != 0));
 	}
 	return 0;
 }
@@ -84,11 +84,32 @@ m_pools(struct ctl_req *req, json_t *params, json_t **result)
 	return 0;
 }
 
+static int
+m_punts(struct ctl_req *req, json_t *params, json_t **result)
+{
+	ASSERT_CONTROL();
+	*result = json_array();
+	for (unsigned c = 0; c < PUNT_COUNT; c++) {
+		uint64_t passed = 0, refused = 0, full = 0;
+
+		for (unsigned i = 0; i <= mp_nworkers; i++) {
+			passed += mp_read(&mp_workers[i]->punt_passed[c]);
+			refused += mp_read(&mp_workers[i]->punt_refused[c]);
+			full += mp_read(&mp_workers[i]->punt_full[c]);
+		}
+		json_array_append_new(
+		    *result, json_pack("{s:s,s:I,s:I,s:I}", "class", mp_punt_name(c), "passed", (json_int_t)passed,
+				 "refused", (json_int_t)refused, "full", (json_int_t)full));
+	}
+	return 0;
+}
+
 const struct ctl_method stats_methods[] = {
     {"stats.protocols", m_protocols, (const struct ctl_param[]){{"protocol", "string?"}, {NULL, NULL}},
 	"the protocols' counters, summed over all threads"},
     {"stats.drops", m_drops, NULL, "dropped packets by reason, summed over all threads"},
     {"stats.workers", m_workers, NULL, "what each worker does"},
     {"stats.pools", m_pools, NULL, "the packet pools"},
+    {"stats.punts", m_punts, NULL, "packets from workers to the control thread, by class, summed over all threads"},
     {NULL, NULL, NULL, NULL},
 };

@@ -56,4 +56,7 @@ unsigned neigh_published6(const struct ifnet *, struct in6_addr *out, unsigned m
 /* => control; emits "arp -s" and "ndp -s" lines of static entries */
 void neigh_config_save(void (*line)(void *, const char *), void *arg);
 
+/* => control; how many neighbours of the family are in the state, from 0; *name is the state's, NULL: no more states */
+unsigned neigh_count(int family, unsigned state, const char **name);
+
 #endif

@@ -54,6 +54,23 @@ struct neigh_family neigh_inet6 = {
 };
 
 /* name, value, least, most, initial; times in seconds where NetBSD has seconds, else milliseconds */
+unsigned
+neigh_count(int family, unsigned state, const char **name)
+{
+	static const char *const names[NEIGH_NSTATES] = {[NEIGH_NONE] = "none",
+	    [NEIGH_INCOMPLETE] = "incomplete",
+	    [NEIGH_REACHABLE] = "reachable",
+	    [NEIGH_STALE] = "stale",
+	    [NEIGH_DELAY] = "delay",
+	    [NEIGH_PROBE] = "probe",
+	    [NEIGH_PERMANENT] = "permanent",
+	    [NEIGH_FAILED] = "failed"};
+
+	ASSERT_CONTROL();
+	*name = state < NEIGH_NSTATES ? names[state] : NULL;
+	return state < NEIGH_NSTATES ? neigh_family(family)->nf_count[state] : 0;
+}
+
 const struct sysctl_setting neigh_settings[] = {
     {"net.inet.ip.dad_count", &ip_dad_count, 0, 100, 3, false, NULL},
     {"net.inet.arp.keep", &arp_keep, 1, 31536000, 86400, false, NULL},

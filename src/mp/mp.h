@@ -99,21 +99,25 @@ struct mp_call {
  */
 struct worker {
 	/* first lines: written by the owner only */
-	uint64_t counters[C_COUNT]; /* [w] read by control without synchronization (single words) */
-	uint64_t drops[DROP_COUNT]; /* [w] likewise */
-	uint64_t drops_nobuf;	    /* [w] allocations that found the pool empty: no packet came to be */
-	uint64_t now;		    /* [w] TSC, once per loop */
-	uint64_t now_ms;	    /* [w] ms of TSC time, when it last changed */
-	uint64_t next_ms;	    /* [w] TSC at which now_ms changes */
-	uint64_t tsc_ms;	    /* [I] TSC cycles a millisecond */
-	uint64_t cycles_busy;	    /* [w] TSC cycles spent in loops that found work */
-	uint64_t loops;		    /* [w] */
-	uint64_t sleeps;	    /* [w] */
-	struct rte_mempool *pool;   /* [I] the thread's own buffers */
-	struct mp_pool *mp_pool;    /* [I] its private side */
-	uint16_t id;		    /* [I] */
-	bool is_control;	    /* [I] */
-	int cpu;		    /* [I] or -1 where not pinned */
+	uint64_t counters[C_COUNT];	   /* [w] read by control without synchronization (single words) */
+	uint64_t drops[DROP_COUNT];	   /* [w] likewise */
+	uint64_t punt_passed[PUNT_COUNT];  /* [w] packets given to control */
+	uint64_t punt_refused[PUNT_COUNT]; /* [w] those over the class's rate */
+	uint64_t punt_full[PUNT_COUNT];	   /* [w] those that found its ring full, or nobody to receive them */
+	uint64_t drops_nobuf;		   /* [w] allocations that found the pool empty: no packet came to be */
+	uint64_t now;			   /* [w] TSC, once per loop */
+	uint64_t now_ms;		   /* [w] ms of TSC time, when it last changed */
+	uint64_t next_ms;		   /* [w] TSC at which now_ms changes */
+	uint64_t tsc_ms;		   /* [I] TSC cycles a millisecond */
+	uint64_t cycles_busy;		   /* [w] TSC cycles spent in loops that found work */
+	uint64_t vectors; /* [w] polls of a source that brought something: received / vectors is the mean vector */
+	uint64_t loops;	  /* [w] */
+	uint64_t sleeps;  /* [w] */
+	struct rte_mempool *pool; /* [I] the thread's own buffers */
+	struct mp_pool *mp_pool;  /* [I] its private side */
+	uint16_t id;		  /* [I] */
+	bool is_control;	  /* [I] */
+	int cpu;		  /* [I] or -1 where not pinned */
 
 	struct mp_txbuf **txbuf; /* [w] by interface index, made on first use */
 	uint16_t txdirty[256];	 /* [w] interfaces whose buffer is not empty */
@@ -216,6 +220,7 @@ void mp_handoff(struct worker *self, struct worker *to, struct rte_mbuf **, unsi
 void mp_punt(struct worker *, enum mp_class, struct rte_mbuf *);
 /* => control, at start; who receives the class.  The function takes the packet. */
 void mp_punt_register(enum mp_class, void (*fn)(struct rte_mbuf *), uint32_t per_second, uint32_t burst);
+const char *mp_punt_name(enum mp_class);
 /* => any thread; wakes the thread if it declared itself asleep */
 void mp_wake(struct worker *);
 

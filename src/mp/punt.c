@@ -63,6 +63,7 @@ mp_punt(struct worker *w, enum mp_class class, struct rte_mbuf *m)
 	void *obj = m;
 
 	if (p->fn == NULL) {
+		mp_add(&w->punt_full[class], 1);
 		pkt_drop(w, m, DROP_PUNT_FULL);
 		return;
 	}
@@ -70,15 +71,33 @@ mp_punt(struct worker *w, enum mp_class class, struct rte_mbuf *m)
 	if (full < w->now)
 		full = w->now;
 	if (full + p->cost > w->now + p->depth) {
+		mp_add(&w->punt_refused[class], 1);
 		pkt_drop(w, m, DROP_PUNT_RATE);
 		return;
 	}
 	w->punt_tokens[class] = full + p->cost;
 	pkt_meta(m)->class = class;
-	if (mp_ring_put(&p->ring, &obj, 1) == 1)
+	if (mp_ring_put(&p->ring, &obj, 1) == 1) {
+		mp_add(&w->punt_passed[class], 1);
 		mp_wake(mp_control());
-	else
+	} else {
+		mp_add(&w->punt_full[class], 1);
 		pkt_drop(w, m, DROP_PUNT_FULL);
+	}
+}
+
+const char *mp_punt_name(enum mp_class class)
+{
+	static const char *const names[PUNT_COUNT] = {[PUNT_ARP] = "arp",
+	    [PUNT_ND] = "nd",
+	    [PUNT_RESOLVE] = "resolve",
+	    [PUNT_ICMP] = "icmp",
+	    [PUNT_LOCAL] = "local",
+	    [PUNT_FRAG] = "frag",
+	    [PUNT_MCAST] = "mcast",
+	    [PUNT_CAPTURE] = "capture"};
+
+	return names[class];
 }
 
 /* => control; true if there is more */

@@ -62,7 +62,7 @@ static unsigned
 worker_turn(struct worker *w)
 {
 	struct mp_sourceset *set = atomic_load_explicit(&w->sources, memory_order_acquire);
-	unsigned work = 0;
+	unsigned work = 0, vectors = 0;
 	uint64_t ms;
 
 	w->now = rte_rdtsc();
@@ -76,8 +76,13 @@ worker_turn(struct worker *w)
 	for (unsigned i = 0; i < set->n; i++) {
 		struct mp_source *s = mp_sourceset_get(set, i);
 
-		work += s->poll(w, s);
+		unsigned n = s->poll(w, s);
+
+		work += n;
+		vectors += n > 0;
 	}
+	if (vectors > 0)
+		mp_add(&w->vectors, vectors);
 	if (!mp_ring_empty(&w->inbox))
 		work += worker_inbox(w);
 	while (w->reinput->n > 0)

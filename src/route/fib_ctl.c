@@ -212,6 +212,13 @@ fib_blocks(int family)
 	return f->fresh - f->nfree;
 }
 
+/* => control; octets that workers read; what waits for a grace period is in it */
+size_t
+fib_memory(int family)
+{
+	return (FIB_ROOT + (size_t)fib_blocks(family) * FIB_BLOCK) * sizeof(uint32_t);
+}
+
 /* The way to a prefix: the words passed, from the root down; level 0 is the root, whose index takes 16 bits. */
 struct fib_way {
 	uint32_t base[FIB_MAXLEVELS];  /* first word of the root or block */

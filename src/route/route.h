@@ -120,6 +120,11 @@ int fib_insert(int family, const union in_any *, unsigned plen, uint32_t nh);
 /* => control; 0 or -ENOENT */
 int fib_remove(int family, const union in_any *, unsigned plen, uint32_t nh);
 
+/* Sizes, for display.  => control: routes that users see; octets of the FIB that workers read; next hops in use */
+uint32_t route_count(int family);
+size_t fib_memory(int family);
+uint32_t nexthop_count(void);
+
 /* Routing table. */
 #define RTF_UP	      0x1
 #define RTF_GATEWAY   0x2

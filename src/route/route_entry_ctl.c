@@ -218,6 +218,28 @@ rt_node_left(struct rt_table *t, struct rt_node *n)
 	rib_put(t, n);
 }
 
+static void
+rt_count(struct rt_table *t, const struct rtentry *e, int by)
+{
+	if (e->re_kind == RT_NEIGH) {
+		t->nneigh += by;
+		return;
+	}
+	t->nroutes += by;
+	if (!rt_entry_visible(e))
+		t->nhidden += by;
+}
+
+/* => control; routes that users see */
+uint32_t
+route_count(int family)
+{
+	const struct rt_table *t = rt_table_of(family);
+
+	ASSERT_CONTROL();
+	return t->nroutes - t->nhidden;
+}
+
 /*
  * => control; puts the entry behind those of its prefix that are preferred or older, and into the FIB.  The table takes
  * the entry unless there is an error: -ENOMEM.
@@ -237,17 +259,11 @@ rt_entry_insert(struct rt_table *t, const struct rt_key *key, unsigned plen, str
 	e->re_next = *pe;
 	*pe = e;
 	e->re_node = n;
-	if (e->re_kind == RT_NEIGH)
-		t->nneigh++;
-	else
-		t->nroutes++;
+	rt_count(t, e, 1);
 	error = rt_node_update(t, n);
 	if (error != 0) {
 		*pe = e->re_next;
-		if (e->re_kind == RT_NEIGH)
-			t->nneigh--;
-		else
-			t->nroutes--;
+		rt_count(t, e, -1);
 		rt_node_left(t, n);
 	}
 	return error;
@@ -265,10 +281,7 @@ rt_entry_remove(struct rt_table *t, struct rtentry *e)
 		pe = &(*pe)->re_next;
 	*pe = e->re_next;
 	rt_node_left(t, n);
-	if (e->re_kind == RT_NEIGH)
-		t->nneigh--;
-	else
-		t->nroutes--;
+	rt_count(t, e, -1);
 	if (e->re_group != NULL)
 		rt_group_detach(e);
 	else if (e->re_kind != RT_NEIGH)

@@ -69,6 +69,7 @@ struct rt_table {
 	struct rt_node *root; /* [c] */
 	uint32_t nneigh;      /* [c] entries of RT_NEIGH */
 	uint32_t nroutes;     /* [c] all others */
+	uint32_t nhidden;     /* [c] of those, what users do not see (rt_entry_visible) */
 };
 extern struct rt_table rt_table4, rt_table6;
 
@@ -108,7 +109,6 @@ struct rt_group {
 /* nexthop_ctl.c */
 int nexthop_init(void);
 void nexthop_fini(void);
-uint32_t nexthop_count(void);
 void nexthop_ifnet_detach(const struct ifnet *);
 
 /* rib_ctl.c: the trie */
