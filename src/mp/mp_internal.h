@@ -38,6 +38,7 @@ unsigned mp_pool_take(struct mp_pool *, void **objs, unsigned n);
 
 /* worker.c */
 void *mp_worker_main(void *);
+unsigned mp_worker_turn(struct worker *);
 
 /* timer.c */
 unsigned mp_timer_run(struct worker *, uint64_t now_ms);

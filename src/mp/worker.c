@@ -57,9 +57,9 @@ worker_inbox(struct worker *w)
 	return n;
 }
 
-/* One turn; returns how much work was found. */
-static unsigned
-worker_turn(struct worker *w)
+/* => the worker; one turn, at whose end it holds nothing; returns how much work was found */
+unsigned
+mp_worker_turn(struct worker *w)
 {
 	struct mp_sourceset *set = atomic_load_explicit(&w->sources, memory_order_acquire);
 	unsigned work = 0, vectors = 0;
@@ -91,6 +91,10 @@ worker_turn(struct worker *w)
 		work += worker_calls(w);
 	if (w->ntxdirty > 0)
 		mp_hooks.flush(w);
+	mp_add(&w->loops, 1);
+	rte_rcu_qsbr_quiescent(mp_qsbr, w->id);
+	if (likely(work > 0))
+		mp_add(&w->cycles_busy, rte_rdtsc() - w->now);
 	return work;
 }
 
@@ -186,12 +190,7 @@ mp_worker_main(void *arg)
 	worker_pin(w);
 	rte_rcu_qsbr_thread_online(mp_qsbr, w->id);
 	while (!atomic_load_explicit(&mp_stopping, memory_order_acquire)) {
-		unsigned work = worker_turn(w);
-
-		mp_add(&w->loops, 1);
-		rte_rcu_qsbr_quiescent(mp_qsbr, w->id);
-		if (likely(work > 0)) {
-			mp_add(&w->cycles_busy, rte_rdtsc() - w->now);
+		if (likely(mp_worker_turn(w) > 0)) {
 			idle = 0;
 			spurious = 0;
 			continue;
