@@ -39,6 +39,8 @@ extern const struct ctl_method if_methods[], route_methods[], neigh_methods[], i
 
 /* => the message of the error to come; returns -err, so that methods can return ctl_error(req, ENOENT, "...") */
 int ctl_error(struct ctl_req *, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* => what ctl_error said last, which is forgotten: for methods that report errors of parts; valid until the next call */
+const char *ctl_error_take(struct ctl_req *);
 /* Later answers.  A request whose client has gone may still be answered: nothing happens. */
 void ctl_reply(struct ctl_req *, json_t *result);
 void ctl_fail(struct ctl_req *, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -236,6 +236,16 @@ ctl_error(struct ctl_req *req, int err, const char *fmt, ...)
 	return err > 0 ? -err : err;
 }
 
+const char *
+ctl_error_take(struct ctl_req *req)
+{
+	static char message[sizeof(req->message)]; /* [c] */
+
+	memcpy(message, req->message, sizeof(message));
+	req->message[0] = '\0';
+	return message;
+}
+
 /* One request object, at the top of a line or in a batch. */
 static void
 rpc_request(struct ctl_client *cl, json_t *obj)

@@ -28,7 +28,7 @@
 #include "smpnet.h"
 
 #define CLIENT_BUDGET_US 500
-#define TURN_BUDGET_US	 4000
+#define TURN_BUDGET_US	 2000
 #define READ_SIZE	 (64 * 1024)
 #define READ_AHEAD	 (256 * 1024) /* with a whole line waiting, no more than this is read */
 #define FD_RESERVE	 128	      /* descriptors that clients leave to the rest of the daemon */

@@ -15,7 +15,7 @@
 #include "ip6/ip6.h"
 #include "route/route.h"
 
-#define NEIGH_BUCKETS 4096
+#define NEIGH_BUCKETS 32768
 #define NEIGH_SEARCH  32 /* entries looked at to find one that may be recycled */
 
 LIST_HEAD(neigh_bucket, neigh);

@@ -52,50 +52,55 @@ neigh_lladdr_parse(const char *s, uint8_t *a)
 	return true;
 }
 
-/* The parameters that name a neighbour: family, address (with a zone), interface.  0 or -errno with the error set. */
-static int
-neigh_params(struct ctl_req *req, json_t *params, int *family, union in_any *addr, bool *has_addr, struct ifnet **ifp)
+/* => control; the words that name a neighbour: family, address (with a zone), interface, each may be NULL.  0 or -errno
+ * with the error set. */
+int
+neigh_parse(struct ctl_req *req, const char *fam, const char *text, const char *name, struct neigh_name *out)
 {
-	const char *fam = json_string_value(json_object_get(params, "family"));
-	const char *text = json_string_value(json_object_get(params, "address"));
-	const char *name = json_string_value(json_object_get(params, "interface"));
 	char host[INET6_ADDRSTRLEN + IFNAMSIZ_SMP + 1];
 	char *zone;
 
-	*family = AF_UNSPEC;
-	*has_addr = false;
-	*ifp = NULL;
-	memset(addr, 0, sizeof(*addr));
+	ASSERT_CONTROL();
+	memset(out, 0, sizeof(*out));
 	if (fam != NULL) {
 		if (strcmp(fam, "inet") == 0)
-			*family = AF_INET;
+			out->family = AF_INET;
 		else if (strcmp(fam, "inet6") == 0)
-			*family = AF_INET6;
+			out->family = AF_INET6;
 		else
 			return ctl_error(req, EINVAL, "family: %s: neither inet nor inet6", fam);
 	}
 	if (name != NULL) {
-		*ifp = ifnet_by_name(name);
-		if (*ifp == NULL)
+		out->ifp = ifnet_by_name(name);
+		if (out->ifp == NULL)
 			return ctl_error(req, ENXIO, "%s: no such interface", name);
 	}
 	if (text == NULL)
 		return 0;
-	if (*family == AF_UNSPEC)
-		*family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	if (out->family == AF_UNSPEC)
+		out->family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
 	snprintf(host, sizeof(host), "%s", text);
-	zone = *family == AF_INET6 ? strchr(host, '%') : NULL;
+	zone = out->family == AF_INET6 ? strchr(host, '%') : NULL;
 	if (zone != NULL) {
 		*zone++ = '\0';
-		if (*ifp == NULL)
-			*ifp = ifnet_by_name(zone);
-		if (*ifp == NULL)
+		if (out->ifp == NULL)
+			out->ifp = ifnet_by_name(zone);
+		if (out->ifp == NULL)
 			return ctl_error(req, ENXIO, "%s: no such interface", zone);
 	}
-	if (strlen(text) >= sizeof(host) || inet_pton(*family, host, addr) != 1)
+	if (strlen(text) >= sizeof(host) || inet_pton(out->family, host, &out->addr) != 1)
 		return ctl_error(req, EINVAL, "address: %s: not an address", text);
-	*has_addr = true;
+	out->has_addr = true;
 	return 0;
+}
+
+/* The same as a method's parameters. */
+static int
+neigh_params(struct ctl_req *req, json_t *params, struct neigh_name *out)
+{
+	return neigh_parse(req, json_string_value(json_object_get(params, "family")),
+	    json_string_value(json_object_get(params, "address")),
+	    json_string_value(json_object_get(params, "interface")), out);
 }
 
 /* One entry of neigh.list, and what sorts it. */
@@ -241,17 +246,16 @@ static int
 neigh_list(struct ctl_req *req, json_t *params, json_t **result)
 {
 	struct neigh_rows rows = {.now = neigh_clock()};
-	struct ifnet *ifp;
-	union in_any addr;
-	bool has_addr;
+	struct neigh_name name;
 	int error;
 
 	ASSERT_CONTROL();
-	error = neigh_params(req, params, &rows.family, &addr, &has_addr, &ifp);
+	error = neigh_params(req, params, &name);
 	if (error != 0)
 		return error;
-	rows.ifp = ifp;
-	rows.addr = has_addr ? &addr : NULL;
+	rows.family = name.family;
+	rows.ifp = name.ifp;
+	rows.addr = name.has_addr ? &name.addr : NULL;
 	neigh_walk(rows.family, neigh_list_one, &rows);
 	neigh_list_ours(&rows);
 	*result = json_array();
@@ -290,128 +294,142 @@ neigh_covering(int family, const union in_any *addr)
 	return best;
 }
 
-static int
-neigh_add(struct ctl_req *req, json_t *params, json_t **result)
+/* => control; a static entry, flags NEIGH_F_TEMP, PUB, PROXY; 0 or -errno with the error set */
+int
+neigh_add_static(struct ctl_req *req, const struct neigh_name *name, const char *text, const char *mac, unsigned flags)
 {
-	const char *text = json_string_value(json_object_get(params, "address"));
-	const char *mac = json_string_value(json_object_get(params, "lladdr"));
-	bool temp = json_is_true(json_object_get(params, "temp"));
-	bool pub = json_is_true(json_object_get(params, "pub"));
-	bool proxy = json_is_true(json_object_get(params, "proxy"));
+	bool pub = flags & NEIGH_F_PUB, proxy = flags & NEIGH_F_PROXY;
+	int family = name->family;
+	const union in_any *addr = &name->addr;
+	struct ifnet *ifp = name->ifp;
 	uint8_t lladdr[ETHER_ADDRLEN];
-	struct ifnet *ifp;
-	union in_any addr;
 	struct rt_result rt;
-	bool has_addr, made;
 	struct neigh *n;
-	int family, error;
 
 	ASSERT_CONTROL();
-	error = neigh_params(req, params, &family, &addr, &has_addr, &ifp);
-	if (error != 0)
-		return error;
 	if (!neigh_lladdr_parse(mac, lladdr))
 		return ctl_error(req, EINVAL, "lladdr: %s: not a link address", mac);
 	if (ether_is_group(lladdr))
 		return ctl_error(req, EINVAL, "lladdr: %s: a group address", mac);
-	if ((family == AF_INET && (IN_MULTICAST(ntohl(addr.in4.s_addr)) || addr.in4.s_addr == INADDR_ANY)) ||
-	    (family == AF_INET6 && (IN6_IS_ADDR_MULTICAST(&addr.in6) || IN6_IS_ADDR_UNSPECIFIED(&addr.in6))))
+	if ((family == AF_INET && (IN_MULTICAST(ntohl(addr->in4.s_addr)) || addr->in4.s_addr == INADDR_ANY)) ||
+	    (family == AF_INET6 && (IN6_IS_ADDR_MULTICAST(&addr->in6) || IN6_IS_ADDR_UNSPECIFIED(&addr->in6))))
 		return ctl_error(req, EINVAL, "%s: not the address of a host", text);
 	if (pub && !proxy && family != AF_INET)
 		return ctl_error(req, EOPNOTSUPP, "IPv6 addresses are published by proxy alone");
 	if (ifp == NULL) {
-		if (neigh_is_linklocal(family, &addr))
+		if (neigh_is_linklocal(family, addr))
 			return ctl_error(req, EINVAL, "%s: which interface? (%s%%IF)", text, text);
-		if (!pub && !proxy && rt_lookup(family, &addr, 0, &rt) == 0 && !rt.has_gw)
+		if (!pub && !proxy && rt_lookup(family, addr, 0, &rt) == 0 && !rt.has_gw)
 			ifp = rt.ifp;
 		if (ifp == NULL || ifp->if_type != IFT_SMP_ETHER)
-			ifp = neigh_covering(family, &addr);
+			ifp = neigh_covering(family, addr);
 		if (ifp == NULL)
 			return ctl_error(req, ENETUNREACH, "cannot intuit interface index and type for %s", text);
 	}
 	if (ifp->if_type != IFT_SMP_ETHER)
 		return ctl_error(req, EINVAL, "%s: not Ethernet", ifp->if_xname);
-	if (neigh_own(ifp, family, &addr) != NULL)
+	if (neigh_own(ifp, family, addr) != NULL)
 		return ctl_error(req, EEXIST, "%s: an address of this router", text);
 	if (atomic_load_explicit(&ifp->if_dead, memory_order_relaxed))
 		return ctl_error(req, ENXIO, "%s: being destroyed", ifp->if_xname);
 
-	n = neigh_find(ifp, family, &addr, proxy);
+	n = neigh_find(ifp, family, addr, proxy);
 	if (n != NULL && n->n_state == NEIGH_PERMANENT)
 		return ctl_error(req, EEXIST, "%s: File exists", text);
-	made = n == NULL;
-	if (made)
-		n = neigh_create(ifp, family, &addr, proxy);
+	if (n == NULL)
+		n = neigh_create(ifp, family, addr, proxy);
 	if (n == NULL)
 		return ctl_error(req, ENOBUFS, "%s: the neighbour cache is full", text);
 	neigh_set_published(n, pub || proxy);
-	nud_permanent(n, lladdr, temp ? neigh_clock() + NEIGH_TEMP_MS : 0);
+	nud_permanent(n, lladdr, flags & NEIGH_F_TEMP ? neigh_clock() + NEIGH_TEMP_MS : 0);
 	return 0;
 }
 
-/* Deleting: by address, or all of a family. */
-struct neigh_delete_arg {
+static int
+neigh_add(struct ctl_req *req, json_t *params, json_t **result)
+{
+	struct neigh_name name;
+	int error;
+
+	ASSERT_CONTROL();
+	error = neigh_params(req, params, &name);
+	if (error != 0)
+		return error;
+	return neigh_add_static(req, &name, json_string_value(json_object_get(params, "address")),
+	    json_string_value(json_object_get(params, "lladdr")),
+	    (json_is_true(json_object_get(params, "temp")) ? NEIGH_F_TEMP : 0) |
+		(json_is_true(json_object_get(params, "pub")) ? NEIGH_F_PUB : 0) |
+		(json_is_true(json_object_get(params, "proxy")) ? NEIGH_F_PROXY : 0));
+}
+
+/* => control; forgets the address, on one interface or on all; 0 or -ENOENT with the error set */
+int
+neigh_delete_named(struct ctl_req *req, const struct neigh_name *name, const char *text)
+{
+	unsigned found = 0;
+	struct ifnet *ifp;
+
+	ASSERT_CONTROL();
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
+		if (name->ifp != NULL && name->ifp != ifp)
+			continue;
+		for (unsigned proxy = 0; proxy < 2; proxy++) {
+			struct neigh *n = neigh_find(ifp, name->family, &name->addr, proxy != 0);
+
+			if (n == NULL || n->n_state == NEIGH_NONE)
+				continue;
+			neigh_delete(n, DROP_NEIGH_FLUSHED);
+			found++;
+		}
+	}
+	return found != 0 ? 0 : ctl_error(req, ENOENT, "%s: no entry", text);
+}
+
+struct neigh_flush_arg {
 	const struct ifnet *ifp;
-	const union in_any *addr;
-	json_t *deleted; /* or NULL */
-	unsigned n;
+	json_t *deleted;
 };
 
 static void
-neigh_delete_one(struct neigh *n, void *arg)
+neigh_flush_one(struct neigh *n, void *arg)
 {
-	struct neigh_delete_arg *d = arg;
+	struct neigh_flush_arg *d = arg;
 	char text[NEIGH_ADDRSTR];
 
-	if (n->n_state == NEIGH_NONE || (d->ifp != NULL && n->n_ifp != d->ifp) ||
-	    (d->addr != NULL && memcmp(d->addr, &n->n_addr, neigh_addrlen(n->n_family)) != 0))
+	if (n->n_state == NEIGH_NONE || (d->ifp != NULL && n->n_ifp != d->ifp))
 		return;
-	if (d->deleted != NULL) {
-		neigh_addr_string(n->n_family, &n->n_addr, n->n_ifp, text, sizeof(text));
-		json_array_append_new(
-		    d->deleted, json_pack("{s:s, s:s}", "address", text, "interface", n->n_ifp->if_xname));
-	}
-	d->n++;
+	neigh_addr_string(n->n_family, &n->n_addr, n->n_ifp, text, sizeof(text));
+	json_array_append_new(d->deleted, json_pack("{s:s, s:s}", "address", text, "interface", n->n_ifp->if_xname));
 	neigh_delete(n, DROP_NEIGH_FLUSHED);
 }
 
 static int
 neigh_delete_method(struct ctl_req *req, json_t *params, json_t **result)
 {
-	struct neigh_delete_arg d = {0};
-	struct ifnet *ifp;
-	union in_any addr;
-	bool has_addr;
-	int family, error;
+	struct neigh_name name;
+	int error;
 
 	ASSERT_CONTROL();
-	error = neigh_params(req, params, &family, &addr, &has_addr, &ifp);
-	if (error != 0)
-		return error;
-	d.ifp = ifp;
-	d.addr = &addr;
-	neigh_walk(family, neigh_delete_one, &d);
-	if (d.n == 0)
-		return ctl_error(req, ENOENT, "%s: no entry", json_string_value(json_object_get(params, "address")));
-	return 0;
+	error = neigh_params(req, params, &name);
+	return error != 0 ? error
+			  : neigh_delete_named(req, &name, json_string_value(json_object_get(params, "address")));
 }
 
 static int
 neigh_flush(struct ctl_req *req, json_t *params, json_t **result)
 {
-	struct neigh_delete_arg d = {.deleted = json_array()};
-	struct ifnet *ifp;
-	union in_any addr;
-	bool has_addr;
-	int family, error;
+	struct neigh_flush_arg d = {.deleted = json_array()};
+	struct neigh_name name;
+	int error;
 
 	ASSERT_CONTROL();
-	error = neigh_params(req, params, &family, &addr, &has_addr, &ifp);
+	error = neigh_params(req, params, &name);
 	if (error != 0) {
 		json_decref(d.deleted);
 		return error;
 	}
-	neigh_walk(family, neigh_delete_one, &d);
+	d.ifp = name.ifp;
+	neigh_walk(name.family, neigh_flush_one, &d);
 	*result = json_pack("{s:o}", "deleted", d.deleted);
 	return *result != NULL ? 0 : -ENOMEM;
 }
@@ -512,12 +530,15 @@ static const struct ctl_param add_params[] = {{"family", "string"}, {"address", 
 static const struct ctl_param delete_params[] = {
     {"family", "string"}, {"address", "string"}, {"interface", "string?"}, {NULL, NULL}};
 static const struct ctl_param flush_params[] = {{"family", "string"}, {"interface", "string?"}, {NULL, NULL}};
+static const struct ctl_param batch_params[] = {
+    {"delete", "array?"}, {"add", "array?"}, {"interface", "string?"}, {NULL, NULL}};
 static const struct ctl_param interface_params[] = {{"interface", "string"}, {NULL, NULL}};
 static const struct ctl_param no_params[] = {{NULL, NULL}};
 
 const struct ctl_method neigh_methods[] = {
     {"neigh.list", neigh_list, list_params, "neighbours of both families, and our own addresses"},
     {"neigh.add", neigh_add, add_params, "a static neighbour, a temporary one, or a published address"},
+    {"neigh.batch", neigh_batch, batch_params, "forgets and adds many static neighbours"},
     {"neigh.delete", neigh_delete_method, delete_params, "forgets a neighbour"},
     {"neigh.flush", neigh_flush, flush_params, "forgets all neighbours of a family"},
     {"nd.interface", nd_interface, interface_params, "neighbour discovery's variables of an interface"},

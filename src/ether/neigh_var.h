@@ -240,6 +240,22 @@ extern _Atomic int arp_log_wrong_iface, arp_log_movements, arp_log_permanent_mod
 extern _Atomic int neigh_maxwaiting;
 extern _Atomic int ip_dad_count, ip6_dad_count;
 void neigh_addr_string(int family, const union in_any *, const struct ifnet *, char *buf, size_t len);
+/* neigh_methods_ctl.c, neigh_batch_ctl.c */
+struct ctl_req;
+struct json_t;
+struct neigh_name {
+	int family; /* AF_UNSPEC: not said */
+	union in_any addr;
+	bool has_addr;
+	struct ifnet *ifp; /* or NULL */
+};
+int neigh_parse(
+    struct ctl_req *, const char *family, const char *address, const char *interface, struct neigh_name *out);
+int neigh_add_static(
+    struct ctl_req *, const struct neigh_name *, const char *address, const char *lladdr, unsigned flags);
+int neigh_delete_named(struct ctl_req *, const struct neigh_name *, const char *address);
+int neigh_batch(struct ctl_req *, struct json_t *params, struct json_t **result);
+
 #define NEIGH_ADDRSTR (INET6_ADDRSTRLEN + IFNAMSIZ_SMP + 1)
 #define NEIGH_MACSTR  18
 void neigh_lladdr_string(const uint8_t *, char *buf);

@@ -22,6 +22,7 @@
 
 #include "mp/mp_internal.h"
 #include "mp/pool.h"
+#include "mp/slice.h"
 #include "pkt/pkt.h"
 
 #define INBOX_SIZE 4096
@@ -402,6 +403,7 @@ mp_stop(void)
 {
 	uint64_t v = 1;
 
+	mp_slices_fini();
 	atomic_store_explicit(&mp_stopping, true, memory_order_release);
 	for (unsigned i = 0; workers_running && i < mp_nworkers; i++) {
 		if (write(mp_workers[i]->evfd, &v, sizeof(v)) < 0)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mp/slice.h"
 #include "route/route_var.h"
 
 #define RTF_SETTABLE                                                                                                   \
@@ -537,6 +538,7 @@ void
 route_fini(void)
 {
 	ASSERT_CONTROL();
+	mp_slices_finish();
 	rt_monitor_fini();
 	for (unsigned i = 0; i < 2; i++) {
 		struct rt_table *t = i == 0 ? &rt_table4 : &rt_table6;

@@ -28,6 +28,16 @@ uint32_t rt_shown_flags(const struct rtentry *);
 uint32_t rt_shown_mtu(const struct rtentry *);
 struct ifnet *rt_shown_ifp(const struct rtentry *);
 
+/* route_parse_ctl.c */
+int rt_parse_family(struct ctl_req *, json_t *params, int *family);
+int rt_parse_prefix(struct ctl_req *, int family, const char *, union in_any *, uint8_t *plen, uint16_t *zone);
+int rt_parse_item(struct ctl_req *, const char *dst, json_t *gw, json_t *params, struct rt_spec *);
+int rt_parse_spec(struct ctl_req *, json_t *params, struct rt_spec *);
+int rt_ctl_error(struct ctl_req *, const char *dst, int error);
+
+/* route_batch_ctl.c */
+int rt_batch_method(struct ctl_req *, json_t *params, json_t **result);
+
 struct ctl_stream *rt_monitor_open(struct ctl_req *, int64_t count);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Doubles of the engine for the tests of src/route. */
+#include "mp/slice.h"
 #include "route_double.h"
 
 struct worker *mp_workers[MP_MAXTHREADS];
@@ -36,6 +37,59 @@ mp_defer(struct mp_deferred *d, void (*fn)(struct mp_deferred *))
 	d->fn = fn;
 	*waiting_tail = d;
 	waiting_tail = &d->next;
+}
+
+/* Slices: the tests say when they run. */
+static TAILQ_HEAD(, mp_slice) slices = TAILQ_HEAD_INITIALIZER(slices);
+static unsigned slice_looks;
+
+void
+mp_slice_add(struct mp_slice *s)
+{
+	if (!s->queued)
+		TAILQ_INSERT_TAIL(&slices, s, list);
+	s->queued = true;
+}
+
+void
+mp_slice_remove(struct mp_slice *s)
+{
+	if (s->queued)
+		TAILQ_REMOVE(&slices, s, list);
+	s->queued = false;
+}
+
+void
+mp_slice_begin(void)
+{
+	slice_looks = 0;
+}
+
+bool
+mp_slice_over(void)
+{
+	return ++slice_looks >= 4;
+}
+
+bool
+mp_slices_run(void)
+{
+	struct mp_slice *s = TAILQ_FIRST(&slices);
+
+	if (s == NULL)
+		return false;
+	mp_slice_remove(s);
+	mp_slice_begin();
+	if (s->step(s))
+		mp_slice_add(s);
+	return !TAILQ_EMPTY(&slices);
+}
+
+void
+mp_slices_finish(void)
+{
+	while (mp_slices_run())
+		continue;
 }
 
 void
