@@ -9,6 +9,22 @@
 #include "dev/port.h"
 #include "dev/port_var.h"
 #include "if/ifnet.h"
+#include "pkt/trace.h"
+
+/* The receive stage is timed here, because what it is called by depends on what it finds. */
+static __attribute__((noinline, cold)) unsigned
+port_rx_watched(struct worker *w, struct port_rxq *rxq, struct rte_mbuf **m)
+{
+	unsigned n;
+
+	mp_stage_enter(w, STAGE_RX, NULL, 0);
+	n = rxq->rx_burst(rxq->port, rxq->q, m, PKT_VEC);
+	mp_stage_was(w, n > 0 ? STAGE_RX : STAGE_RX_EMPTY, n);
+	mp_stage_leave(w);
+	if (w->tracer != NULL)
+		w->tracer->queue = rxq->q;
+	return n;
+}
 
 /*
  * => the queue's worker; one vector from the device through the stack; returns frames taken
@@ -18,8 +34,12 @@ port_poll(struct worker *w, struct mp_source *source)
 {
 	struct port_rxq *rxq = source->arg;
 	struct pktvec v;
-	unsigned n = rxq->rx_burst(rxq->port, rxq->q, v.m, PKT_VEC);
+	unsigned n;
 
+	if (STAGE_WATCHED(w))
+		n = port_rx_watched(w, rxq, v.m);
+	else
+		n = rxq->rx_burst(rxq->port, rxq->q, v.m, PKT_VEC);
 	if (n == 0)
 		return 0;
 	v.n = n;
@@ -57,6 +77,30 @@ port_handoff(struct worker *w, struct ifnet *ifp, uint16_t to, struct rte_mbuf *
 	mp_handoff(w, mp_workers[to], m, n);
 }
 
+/* Whoever looks is told of what the device has taken, and what it took. */
+static __attribute__((noinline, cold)) unsigned
+port_tx_watched(struct worker *w, struct port_if *pif, uint16_t q, struct rte_mbuf **m, unsigned n)
+{
+	uint32_t ids[PKT_VEC];
+	unsigned sent;
+
+	MP_ASSERT(n <= PKT_VEC);
+	pkt_trace_sending(w, m, n, ids);
+	mp_stage_enter(w, STAGE_TX, NULL, n);
+	sent = pif->tx_burst(pif->port, q, m, n);
+	mp_stage_leave(w);
+	pkt_trace_sent(w, ids, sent, pif->port->ifp->if_index, q);
+	return sent;
+}
+
+static inline unsigned
+port_tx(struct worker *w, struct port_if *pif, uint16_t q, struct rte_mbuf **m, unsigned n)
+{
+	if (STAGE_WATCHED(w))
+		return port_tx_watched(w, pif, q, m, n);
+	return pif->tx_burst(pif->port, q, m, n);
+}
+
 /*
  * => worker; frames for the device.  Takes all: sent, handed to the queue's worker, or dropped (DROP_TX_FULL,
  * DROP_LINK_DOWN).
@@ -80,7 +124,7 @@ port_transmit(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned
 		bytes += m[i]->pkt_len;
 		mcasts += *rte_pktmbuf_mtod(m[i], const uint8_t *) & 1;
 	}
-	sent = pif->tx_burst(port, q, m, n);
+	sent = port_tx(w, pif, q, m, n);
 	if (__builtin_expect(sent < n, 0)) {
 		enum mp_drop why = atomic_load_explicit(&ifp->if_linkstate, memory_order_relaxed) == LINK_DOWN
 				       ? DROP_LINK_DOWN
@@ -88,7 +132,7 @@ port_transmit(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned
 
 		if (port->ops->tx_flush != NULL)
 			port->ops->tx_flush(port, q);
-		sent += pif->tx_burst(port, q, m + sent, n - sent);
+		sent += port_tx(w, pif, q, m + sent, n - sent);
 		for (unsigned i = sent; i < n; i++) {
 			bytes -= m[i]->pkt_len;
 			mcasts -= *rte_pktmbuf_mtod(m[i], const uint8_t *) & 1;
@@ -112,5 +156,5 @@ port_flush(struct worker *w, struct ifnet *ifp)
 	int q = pif->txq[w->id];
 
 	if (q >= 0 && pif->port->ops->tx_flush != NULL)
-		pif->port->ops->tx_flush(pif->port, q);
+		STAGE_CALL(w, TX_FLUSH, 0, pif->port->ops->tx_flush(pif->port, q));
 }

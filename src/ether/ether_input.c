@@ -124,15 +124,14 @@ drop:
 	return false;
 }
 
-void
-ether_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
+static void
+input_run(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 {
 	const uint64_t lladdr = atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed);
 	const unsigned n = v->n;
 	unsigned n4 = 0, n6 = 0;
 	struct pktvec v6;
 
-	ASSERT_WORKER();
 	/* if_input has touched all of them.  IPv4 packets are packed to the front of the vector they came in, IPv6 packets go to a second one. */
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = v->m[i];
@@ -172,4 +171,11 @@ ether_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 	v6.n = n6;
 	if (n6 > 0)
 		ip6_input(w, &v6);
+}
+
+void
+ether_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
+{
+	ASSERT_WORKER();
+	STAGE_VEC(w, ETHER_INPUT, v, input_run(w, ifp, v));
 }

@@ -24,13 +24,12 @@ ether_output_slow(struct worker *w, struct rte_mbuf *m, const struct nexthop *nh
 		pkt_drop(w, m, DROP_NEIGH_GONE);
 }
 
-void
-ether_output(struct worker *w, struct pktvec *v)
+static void
+output_run(struct worker *w, struct pktvec *v)
 {
 	const unsigned n = v->n;
 	unsigned out = 0;
 
-	ASSERT_WORKER();
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = v->m[i];
 		struct pktmeta *meta = pkt_meta(m);
@@ -57,4 +56,11 @@ ether_output(struct worker *w, struct pktvec *v)
 	if (out > 0)
 		if_transmit(w, v);
 	v->n = 0;
+}
+
+void
+ether_output(struct worker *w, struct pktvec *v)
+{
+	ASSERT_WORKER();
+	STAGE_VEC(w, ETHER_OUTPUT, v, output_run(w, v));
 }

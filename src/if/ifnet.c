@@ -9,6 +9,7 @@
  */
 #include "if/ifnet.h"
 #include "ether/ether.h"
+#include "pkt/trace.h"
 
 #include <string.h>
 
@@ -99,12 +100,11 @@ if_transmit_run(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsign
 	}
 }
 
-void
-if_transmit(struct worker *w, struct pktvec *v)
+static void
+transmit_run(struct worker *w, struct pktvec *v)
 {
 	unsigned n = v->n;
 
-	ASSERT_WORKER();
 	for (unsigned i = 0, next; i < n; i = next) {
 		uint16_t oif = pkt_meta(v->m[i])->oif;
 
@@ -116,11 +116,18 @@ if_transmit(struct worker *w, struct pktvec *v)
 }
 
 void
+if_transmit(struct worker *w, struct pktvec *v)
+{
+	ASSERT_WORKER();
+	STAGE_VEC(w, IF_TRANSMIT, v, transmit_run(w, v));
+}
+
+void
 if_transmit_one(struct worker *w, struct ifnet *ifp, struct rte_mbuf *m)
 {
 	ASSERT_WORKER();
 	pkt_meta(m)->oif = ifp->if_index;
-	if_transmit_run(w, ifp, &m, 1);
+	STAGE_MBUFS(w, IF_TRANSMIT, &m, 1, if_transmit_run(w, ifp, &m, 1));
 }
 
 void
@@ -145,15 +152,14 @@ if_flush(struct worker *w)
 	}
 }
 
-void
-if_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
+static void
+input_run(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 {
 	struct pktmeta meta = {.iif = ifp->if_index, .iifgen = ifp->if_gen};
 	struct if_stats *st = if_stats_of(ifp, w);
 	unsigned n = v->n;
 	uint64_t bytes = 0, mcasts = 0;
 
-	ASSERT_WORKER();
 	if (n == 0)
 		return;
 	/* Hides that most of it is zero: then it is three wide stores a packet instead of a dozen of its members. */
@@ -173,6 +179,8 @@ if_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 		bytes += m->pkt_len;
 		mcasts += *rte_pktmbuf_mtod(m, const uint8_t *) & 1;
 	}
+	if (STAGE_WATCHED(w))
+		pkt_trace_received(w, v->m, n);
 	COUNT_ADD(w, PKT_RECEIVED, n);
 	mp_add(&st->ipackets, n);
 	mp_add(&st->ibytes, bytes);
@@ -187,4 +195,11 @@ if_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 		return;
 	}
 	ether_input(w, ifp, v);
+}
+
+void
+if_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
+{
+	ASSERT_WORKER();
+	STAGE_CALL(w, IF_INPUT, v->n, input_run(w, ifp, v));
 }

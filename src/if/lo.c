@@ -2,6 +2,7 @@
 /* Loopback interfaces, workers' side: what is sent comes in again. */
 #include "if/ifnet.h"
 #include "if/if_var.h"
+#include "pkt/trace.h"
 
 /*
  * => worker; n packets that begin with their IP header.  Takes all.
@@ -27,7 +28,8 @@ lo_transmit(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned n
 		mp_add(&st->ibytes, m[i]->pkt_len);
 		meta->iif = ifp->if_index;
 		meta->iifgen = ifp->if_gen;
-		meta->flags &= PKT_F_LOCAL | PKT_F_L4OK;
+		TRACE(w, m[i], LOOPED, 0, ifp->if_index, 0);
+		meta->flags &= PKT_F_LOCAL | PKT_F_L4OK | PKT_F_TRACED;
 		meta->nh = 0;
 		meta->oif = 0;
 		pkt_reinput(w, m[i], version == 4 ? PKT_IP_INPUT : PKT_IP6_INPUT);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ip/ip_var.h"
+#include "pkt/trace.h"
 
 void
 ip_fragment(struct worker *w, struct rte_mbuf *m, uint32_t mtu, void (*out)(struct worker *, struct pktvec *))
@@ -19,6 +20,7 @@ ip_fragment(struct worker *w, struct rte_mbuf *m, uint32_t mtu, void (*out)(stru
 		return;
 	}
 	memcpy(header, ip, hlen);
+	TRACE(w, m, FRAGMENT, 0, mtu, 0);
 	struct ipv4_h *fip = (struct ipv4_h *)header;
 	while (off < total) {
 		uint32_t len = (mtu - hlen) & ~7u;
@@ -33,6 +35,7 @@ ip_fragment(struct worker *w, struct rte_mbuf *m, uint32_t mtu, void (*out)(stru
 		if (f == NULL)
 			goto nobuf;
 		*pkt_meta(f) = *pkt_meta(m);
+		TRACE_COPIED(w, m, f);
 		fip->off = htons((uint16_t)((first & IPV4_DF) | at | (more ? IPV4_MF : 0)));
 		fip->len = htons((uint16_t)(hlen + len));
 		ip_set_sum(fip);

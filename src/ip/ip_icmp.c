@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ICMP: echo replies, and errors about packets (RFC 792, RFC 1122 section 3.2.2, RFC 1812 section 4.3). */
 #include "ip/ip_var.h"
+#include "pkt/trace.h"
 
 #define ICMP_ERROR_MAX 576 /* RFC 1812 section 4.3.2.3 */
 
@@ -107,8 +108,8 @@ icmp_error_allowed(struct worker *w, struct rte_mbuf *m, const struct ipv4_h *ip
 	return true;
 }
 
-void
-icmp_error(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
+static void
+icmp_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
 {
 	const struct ipv4_h *oip = pkt_data(m, const struct ipv4_h *);
 	struct pktmeta *meta = pkt_meta(m);
@@ -160,11 +161,19 @@ icmp_error(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uin
 	icmp->sum = cksum_fold(cksum_mbuf(0, e, sizeof(struct ipv4_h), e->pkt_len - sizeof(struct ipv4_h)));
 	COUNT(w, ICMP_ERROR);
 	icmp_count_out(w, type);
+	TRACE(w, m, ERROR, 0, (uint32_t)type << 8 | code, ntohl(info));
+	TRACE_COPIED(w, m, e);
 	pkt_drop(w, m, reason);
 	ip_send(w, e);
 	return;
 drop:
 	pkt_drop(w, m, reason);
+}
+
+void
+icmp_error(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
+{
+	STAGE_MBUFS(w, ICMP, &m, 1, icmp_error_run(w, m, type, code, info, reason));
 }
 
 /* => the packet is turned round and answers itself.  Takes it. */
@@ -187,7 +196,8 @@ icmp_echo_reply(struct worker *w, struct rte_mbuf *m, struct ipv4_h *ip, struct 
 	ip->off = 0;
 	ip->id = ip_newid(w);
 	ip_set_sum(ip);
-	*meta = (struct pktmeta){.flags = PKT_F_LOCAL, .depth = meta->depth};
+	*meta = (struct pktmeta){
+	    .flags = PKT_F_LOCAL | (meta->flags & PKT_F_TRACED), .depth = meta->depth, .trace = meta->trace};
 	COUNT(w, ICMP_REFLECT);
 	icmp_count_out(w, ICMP4_ECHOREPLY);
 	ip_send(w, m);

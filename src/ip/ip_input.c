@@ -10,6 +10,7 @@
  */
 #include "ether/ether.h"
 #include "ip/ip_var.h"
+#include "pkt/trace.h"
 
 /* By the first octet: 0 ordinary, 1 never, 2 perhaps (169.254/16 stays on its link, RFC 3927) */
 static const uint8_t in4_class[256] = {[0] = 1, [127] = 1, [169] = 2, [224 ... 255] = 1};
@@ -125,11 +126,12 @@ ip_check_martian(const struct ipv4_h *ip)
 }
 
 static uint32_t
-ip_route(struct rte_mbuf *m, uint32_t dst)
+ip_route(struct worker *w, struct rte_mbuf *m, uint32_t dst)
 {
 	uint32_t index = fib_lookup4(dst);
 	const struct nexthop *nh = nexthop_get(index);
 
+	TRACE(w, m, ROUTE, 0, index, 0);
 	if (nh->nh_type == NH_MULTIPATH) {
 		struct pktmeta *meta = pkt_meta(m);
 		if (meta->hash == 0)
@@ -162,7 +164,7 @@ ip_input_slow(struct worker *w, struct rte_mbuf *m)
 		}
 	}
 	bool group = IN4_MULTICAST(ip->dst) || ip->dst == IN4_BROADCAST;
-	uint32_t index = group ? NH_LOCAL4_INDEX : ip_route(m, ip->dst);
+	uint32_t index = group ? NH_LOCAL4_INDEX : ip_route(w, m, ip->dst);
 	ip = pkt_data(m, struct ipv4_h *); /* it may have moved */
 	const struct nexthop *nh = nexthop_get(index);
 	if (!group && (meta->flags & (PKT_F_BCAST | PKT_F_MCAST)) && nh->nh_type != NH_BROADCAST) {
@@ -192,7 +194,7 @@ options:
 			pkt_drop(w, m, DROP_IP_MARTIAN_DST);
 			return;
 		}
-		index = ip_route(m, ip->dst);
+		index = ip_route(w, m, ip->dst);
 		break;
 	}
 deliver:
@@ -267,7 +269,7 @@ ip_forward_one(struct worker *w, struct rte_mbuf *m, uint32_t index)
 	meta->nh = index;
 	COUNT(w, IP_FORWARD);
 	if (m->pkt_len > mtu) {
-		ip_fragment(w, m, mtu, nh_output);
+		STAGE_MBUFS(w, FRAGMENT, &m, 1, ip_fragment(w, m, mtu, nh_output));
 		return;
 	}
 	v.n = 0;
@@ -315,10 +317,16 @@ ip_forward(struct worker *w, struct pktvec *v, const uint32_t *nhs)
 	}
 }
 
-void
-ip_input(struct worker *w, struct pktvec *v)
+static __attribute__((noinline, cold)) void
+ip_forward_watched(struct worker *w, struct pktvec *v, const uint32_t *nhs)
 {
-	ASSERT_WORKER();
+	pkt_trace_routes(w, v->m, nhs, v->n);
+	STAGE_VEC(w, IP_FORWARD, v, ip_forward(w, v, nhs));
+}
+
+static void
+ip_input_run(struct worker *w, struct pktvec *v)
+{
 	const struct in_own *own = in_own_get();
 	uint32_t dst[PKT_VEC], nh[PKT_VEC];
 	unsigned i, k, n = v->n;
@@ -338,8 +346,18 @@ ip_input(struct worker *w, struct pktvec *v)
 	v->n = k;
 	if (k == 0)
 		return;
-	fib_lookup4_vec(dst, nh, k);
-	ip_forward(w, v, nh);
+	STAGE_CALL(w, IP_LOOKUP, k, fib_lookup4_vec(dst, nh, k));
+	if (STAGE_WATCHED(w))
+		ip_forward_watched(w, v, nh);
+	else
+		ip_forward(w, v, nh);
+}
+
+void
+ip_input(struct worker *w, struct pktvec *v)
+{
+	ASSERT_WORKER();
+	STAGE_VEC(w, IP_INPUT, v, ip_input_run(w, v));
 }
 
 static void
@@ -370,10 +388,9 @@ udp_input(struct worker *w, struct rte_mbuf *m, bool group)
 	icmp_error(w, m, ICMP4_UNREACH, ICMP4_UNREACH_PORT, 0, DROP_IP_NOPORT);
 }
 
-void
-ip_local_input(struct worker *w, struct rte_mbuf *m)
+static void
+ip_local_run(struct worker *w, struct rte_mbuf *m)
 {
-	ASSERT_WORKER();
 	const struct ipv4_h *ip = pkt_data(m, const struct ipv4_h *);
 	struct pktmeta *meta = pkt_meta(m);
 	bool group = IN4_MULTICAST(ip->dst) || ip->dst == IN4_BROADCAST ||
@@ -395,7 +412,7 @@ ip_local_input(struct worker *w, struct rte_mbuf *m)
 	switch (ip->proto) {
 	case IPPROTO_ICMP:
 		COUNT(w, IP_DELIVERED);
-		icmp_input(w, m);
+		STAGE_MBUFS(w, ICMP, &m, 1, icmp_input(w, m));
 		break;
 	case IPPROTO_UDP:
 		COUNT(w, IP_DELIVERED);
@@ -414,6 +431,13 @@ ip_local_input(struct worker *w, struct rte_mbuf *m)
 			icmp_error(w, m, ICMP4_UNREACH, ICMP4_UNREACH_PROTOCOL, 0, DROP_IP_NOPROTO);
 		break;
 	}
+}
+
+void
+ip_local_input(struct worker *w, struct rte_mbuf *m)
+{
+	ASSERT_WORKER();
+	STAGE_MBUFS(w, IP_LOCAL, &m, 1, ip_local_run(w, m));
 }
 
 void

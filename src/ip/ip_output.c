@@ -8,6 +8,7 @@
 #include "ether/neigh.h"
 #include "ip/ip_var.h"
 #include "ip6/ip6_var.h"
+#include "pkt/trace.h"
 
 void
 ip_output_link(struct worker *w, struct ifnet *ifp, struct rte_mbuf *m)
@@ -100,10 +101,9 @@ nh_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 	}
 }
 
-void
-nh_output(struct worker *w, struct pktvec *v)
+static void
+nh_output_run(struct worker *w, struct pktvec *v)
 {
-	ASSERT_WORKER();
 	struct pktvec forward = {.n = 0};
 
 	for (unsigned i = 0; i < v->n; i++)
@@ -111,6 +111,13 @@ nh_output(struct worker *w, struct pktvec *v)
 	v->n = 0;
 	if (forward.n > 0)
 		ether_output(w, &forward);
+}
+
+void
+nh_output(struct worker *w, struct pktvec *v)
+{
+	ASSERT_WORKER();
+	STAGE_VEC(w, NH_OUTPUT, v, nh_output_run(w, v));
 }
 
 static void
@@ -138,6 +145,7 @@ ip_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 		return;
 	}
 	meta->nh = fib_lookup4(ip->dst);
+	TRACE(w, m, ROUTE, 0, meta->nh, 0);
 	const struct nexthop *nh = nexthop_get(meta->nh);
 	if (nh->nh_type == NH_MULTIPATH) {
 		meta->hash = ip_flow_hash(m);
@@ -153,16 +161,15 @@ ip_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 			pkt_drop(w, m, DROP_IP_CANTFRAG);
 			return;
 		}
-		ip_fragment(w, m, nh_mtu_of(nh), nh_output);
+		STAGE_MBUFS(w, FRAGMENT, &m, 1, ip_fragment(w, m, nh_mtu_of(nh), nh_output));
 		return;
 	}
 	nh_output_one(w, m, forward);
 }
 
-void
-ip_output(struct worker *w, struct pktvec *v)
+static void
+ip_output_run(struct worker *w, struct pktvec *v)
 {
-	ASSERT_WORKER();
 	struct pktvec forward = {.n = 0};
 
 	for (unsigned i = 0; i < v->n; i++)
@@ -170,6 +177,13 @@ ip_output(struct worker *w, struct pktvec *v)
 	v->n = 0;
 	if (forward.n > 0)
 		ether_output(w, &forward);
+}
+
+void
+ip_output(struct worker *w, struct pktvec *v)
+{
+	ASSERT_WORKER();
+	STAGE_VEC(w, IP_OUTPUT, v, ip_output_run(w, v));
 }
 
 void

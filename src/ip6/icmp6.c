@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ICMPv6: echo replies, errors about packets (RFC 4443), neighbour discovery's checks before control sees it. */
 #include "ip6/ip6_var.h"
+#include "pkt/trace.h"
 
 /* How many leading bits two addresses have in common */
 static unsigned
@@ -182,8 +183,8 @@ icmp6_is_error(const struct rte_mbuf *m)
 	return true;
 }
 
-void
-icmp6_error(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
+static void
+icmp6_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
 {
 	const struct ipv6_h *oip = pkt_data(m, const struct ipv6_h *);
 	struct pktmeta *meta = pkt_meta(m);
@@ -243,11 +244,19 @@ icmp6_error(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, ui
 	    cksum_fold(cksum_mbuf(ip6_pseudo_sum(&src, &osrc, len, IPPROTO_ICMPV6), e, sizeof(struct ipv6_h), len));
 	COUNT(w, ICMP6_ERROR);
 	icmp6_count_out(w, type, code);
+	TRACE(w, m, ERROR, 0, (uint32_t)type << 8 | code, info);
+	TRACE_COPIED(w, m, e);
 	pkt_drop(w, m, reason);
 	ip6_send(w, e);
 	return;
 drop:
 	pkt_drop(w, m, reason);
+}
+
+void
+icmp6_error(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
+{
+	STAGE_MBUFS(w, ICMP6, &m, 1, icmp6_error_run(w, m, type, code, info, reason));
 }
 
 /* => the packet is turned round and answers itself, without the headers in between.  Takes it. */
@@ -276,7 +285,8 @@ icmp6_echo_reply(struct worker *w, struct rte_mbuf *m, uint32_t off)
 	icmp->type = ICMP6_T_ECHOREPLY;
 	icmp->sum = 0;
 	icmp->sum = cksum_fold(cksum_mbuf(ip6_pseudo_sum(&from, &to, len, IPPROTO_ICMPV6), m, sizeof(h), len));
-	struct pktmeta reply = {.flags = PKT_F_LOCAL, .depth = meta->depth};
+	struct pktmeta reply = {
+	    .flags = PKT_F_LOCAL | (meta->flags & PKT_F_TRACED), .depth = meta->depth, .trace = meta->trace};
 	if (IN6_LINKLOCAL(&to)) {
 		reply.oif = meta->iif;
 		reply.oifgen = meta->iifgen;

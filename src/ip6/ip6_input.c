@@ -9,6 +9,7 @@
  */
 #include "ether/ether.h"
 #include "ip6/ip6_var.h"
+#include "pkt/trace.h"
 
 /* First octet 01-fd: neither unspecified, loopback, mapped nor link-local, multicast */
 static inline bool
@@ -165,7 +166,9 @@ ip6_input_slow(struct worker *w, struct rte_mbuf *m)
 		ip6_local_input(w, m);
 		return;
 	}
-	ip6_forward_one(w, m, fib_lookup6(&dst));
+	uint32_t index = fib_lookup6(&dst);
+	TRACE(w, m, ROUTE, 0, index, 0);
+	ip6_forward_one(w, m, index);
 }
 
 void
@@ -273,10 +276,16 @@ ip6_forward(struct worker *w, struct pktvec *v, const uint32_t *nhs)
 	}
 }
 
-void
-ip6_input(struct worker *w, struct pktvec *v)
+static __attribute__((noinline, cold)) void
+ip6_forward_watched(struct worker *w, struct pktvec *v, const uint32_t *nhs)
 {
-	ASSERT_WORKER();
+	pkt_trace_routes(w, v->m, nhs, v->n);
+	STAGE_VEC(w, IP6_FORWARD, v, ip6_forward(w, v, nhs));
+}
+
+static void
+ip6_input_run(struct worker *w, struct pktvec *v)
+{
 	const struct in6_own *own = in6_own_get();
 	struct in6_addr dst[PKT_VEC];
 	const struct in6_addr *dstp[PKT_VEC];
@@ -299,8 +308,18 @@ ip6_input(struct worker *w, struct pktvec *v)
 		return;
 	for (i = 0; i < k; i++)
 		dstp[i] = &dst[i];
-	fib_lookup6_vec(dstp, nh, k);
-	ip6_forward(w, v, nh);
+	STAGE_CALL(w, IP6_LOOKUP, k, fib_lookup6_vec(dstp, nh, k));
+	if (STAGE_WATCHED(w))
+		ip6_forward_watched(w, v, nh);
+	else
+		ip6_forward(w, v, nh);
+}
+
+void
+ip6_input(struct worker *w, struct pktvec *v)
+{
+	ASSERT_WORKER();
+	STAGE_VEC(w, IP6_INPUT, v, ip6_input_run(w, v));
 }
 
 /* One host's address, not unspecified, a group's or mapped */
@@ -336,10 +355,9 @@ udp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off, bool group)
 	icmp6_error(w, m, ICMP6_T_UNREACH, ICMP6_UNREACH_PORT, 0, DROP_IP6_NOPORT);
 }
 
-void
-ip6_local_input(struct worker *w, struct rte_mbuf *m)
+static void
+ip6_local_run(struct worker *w, struct rte_mbuf *m)
 {
-	ASSERT_WORKER();
 	struct pktmeta *meta = pkt_meta(m);
 	struct ip6_error err;
 	uint32_t off, nxt_at;
@@ -374,7 +392,7 @@ ip6_local_input(struct worker *w, struct rte_mbuf *m)
 		break;
 	case IPPROTO_ICMPV6:
 		COUNT(w, IP6_DELIVERED);
-		icmp6_input(w, m, off);
+		STAGE_MBUFS(w, ICMP6, &m, 1, icmp6_input(w, m, off));
 		break;
 	case IPPROTO_UDP:
 		COUNT(w, IP6_DELIVERED);
@@ -392,6 +410,13 @@ ip6_local_input(struct worker *w, struct rte_mbuf *m)
 		icmp6_error(w, m, ICMP6_T_PARAMPROB, ICMP6_PARAM_NEXTHDR, nxt_at, DROP_IP6_NOPROTO);
 		break;
 	}
+}
+
+void
+ip6_local_input(struct worker *w, struct rte_mbuf *m)
+{
+	ASSERT_WORKER();
+	STAGE_MBUFS(w, IP6_LOCAL, &m, 1, ip6_local_run(w, m));
 }
 
 void

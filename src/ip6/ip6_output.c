@@ -3,6 +3,7 @@
 #include "ether/ether.h"
 #include "ether/neigh.h"
 #include "ip6/ip6_var.h"
+#include "pkt/trace.h"
 
 void
 ip6_fragment(struct worker *w, struct rte_mbuf *m, uint32_t mtu, void (*out)(struct worker *, struct pktvec *))
@@ -22,6 +23,7 @@ ip6_fragment(struct worker *w, struct rte_mbuf *m, uint32_t mtu, void (*out)(str
 		pkt_drop(w, m, DROP_IP6_TOOBIG);
 		return;
 	}
+	TRACE(w, m, FRAGMENT, 0, mtu, 0);
 	t->id += t->id_step;
 	h.frag.id = htonl(t->id);
 	h.ip6.nxt = IPPROTO_FRAGMENT;
@@ -35,6 +37,7 @@ ip6_fragment(struct worker *w, struct rte_mbuf *m, uint32_t mtu, void (*out)(str
 		if (f == NULL)
 			goto nobuf;
 		*pkt_meta(f) = *pkt_meta(m);
+		TRACE_COPIED(w, m, f);
 		h.ip6.plen = htons((uint16_t)(sizeof(h.frag) + len));
 		h.frag.off = htons((uint16_t)((off - sizeof(*ip6)) | (more ? IP6_FRAG_MORE : 0)));
 		if (!pkt_append(w, f, &h, sizeof(h)) || !pkt_append_from(w, f, m, off, len)) {
@@ -117,8 +120,10 @@ ip6_output_scoped(struct worker *w, struct rte_mbuf *m, const struct in6_addr *d
 	if (IN6_MULTICAST(dst)) {
 		if (ip6_group_joined(ifp, dst)) {
 			struct rte_mbuf *c = pkt_copy(w, m);
-			if (c != NULL)
+			if (c != NULL) {
+				TRACE_COPIED(w, m, c);
 				ip6_loop(w, ifp, c);
+			}
 		}
 		if (IN6_MC_SCOPE(dst) <= IN6_SCOPE_INTERFACE || ifp->if_type == IFT_SMP_LOOP) {
 			pkt_consume(w, m);
@@ -135,7 +140,7 @@ ip6_output_scoped(struct worker *w, struct rte_mbuf *m, const struct in6_addr *d
 	}
 	uint32_t mtu = atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed);
 	if (m->pkt_len > mtu) {
-		ip6_fragment(w, m, mtu, out);
+		STAGE_MBUFS(w, FRAGMENT, &m, 1, ip6_fragment(w, m, mtu, out));
 		return;
 	}
 	pktvec_add(&v, m);
@@ -157,6 +162,7 @@ ip6_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 		return;
 	}
 	meta->nh = fib_lookup6(&dst);
+	TRACE(w, m, ROUTE, 0, meta->nh, 0);
 	const struct nexthop *nh = nexthop_get(meta->nh);
 	if (nh->nh_type == NH_MULTIPATH) {
 		meta->hash = ip_flow_hash(m);
@@ -166,16 +172,15 @@ ip6_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 	if (nh->nh_type == NH_NOROUTE || nh->nh_type == NH_REJECT)
 		COUNT(w, IP6_NOROUTE);
 	if (nh->nh_type != NH_LOCAL && nh->nh_ifp != NULL && m->pkt_len > nh_mtu_of(nh)) {
-		ip6_fragment(w, m, nh_mtu_of(nh), nh_output);
+		STAGE_MBUFS(w, FRAGMENT, &m, 1, ip6_fragment(w, m, nh_mtu_of(nh), nh_output));
 		return;
 	}
 	nh_output_one(w, m, forward);
 }
 
-void
-ip6_output(struct worker *w, struct pktvec *v)
+static void
+ip6_output_run(struct worker *w, struct pktvec *v)
 {
-	ASSERT_WORKER();
 	struct pktvec forward = {.n = 0};
 
 	for (unsigned i = 0; i < v->n; i++)
@@ -183,6 +188,13 @@ ip6_output(struct worker *w, struct pktvec *v)
 	v->n = 0;
 	if (forward.n > 0)
 		ether_output(w, &forward);
+}
+
+void
+ip6_output(struct worker *w, struct pktvec *v)
+{
+	ASSERT_WORKER();
+	STAGE_VEC(w, IP6_OUTPUT, v, ip6_output_run(w, v));
 }
 
 void

@@ -17,6 +17,7 @@
 #include <rte_cycles.h>
 
 #include "mp/ring.h"
+#include "mp/stage.h"
 
 #define MP_MAXWORKERS 32
 #define MP_MAXTHREADS (MP_MAXWORKERS + 1) /* the workers and control */
@@ -28,6 +29,7 @@ struct rte_mempool;
 struct event_base;
 struct pktvec;
 struct mp_txbuf;
+struct pkt_tracer;
 
 enum mp_counter {
 #define COUNTER(sym, group, text) C_##sym,
@@ -105,6 +107,7 @@ struct worker {
 	uint64_t punt_refused[PUNT_COUNT]; /* [w] those over the class's rate */
 	uint64_t punt_full[PUNT_COUNT];	   /* [w] those that found its ring full, or nobody to receive them */
 	uint64_t drops_nobuf;		   /* [w] allocations that found the pool empty: no packet came to be */
+	uint32_t watch;			   /* [w] MP_WATCH_*: who looks at the stages; set by calls from control */
 	uint64_t now;			   /* [w] TSC, once per loop */
 	uint64_t now_ms;		   /* [w] ms of TSC time, when it last changed */
 	uint64_t next_ms;		   /* [w] TSC at which now_ms changes */
@@ -113,11 +116,13 @@ struct worker {
 	uint64_t vectors; /* [w] polls of a source that brought something: received / vectors is the mean vector */
 	uint64_t loops;	  /* [w] */
 	uint64_t sleeps;  /* [w] */
-	struct rte_mempool *pool; /* [I] the thread's own buffers */
-	struct mp_pool *mp_pool;  /* [I] its private side */
-	uint16_t id;		  /* [I] */
-	bool is_control;	  /* [I] */
-	int cpu;		  /* [I] or -1 where not pinned */
+	struct rte_mempool *pool;  /* [I] the thread's own buffers */
+	struct mp_pool *mp_pool;   /* [I] its private side */
+	uint16_t id;		   /* [I] */
+	bool is_control;	   /* [I] */
+	int cpu;		   /* [I] or -1 where not pinned */
+	struct mp_stages *stages;  /* [I] cycles by stage */
+	struct pkt_tracer *tracer; /* [w] NULL: no packet is traced; set by calls from control */
 
 	struct mp_txbuf **txbuf; /* [w] by interface index, made on first use */
 	uint16_t txdirty[256];	 /* [w] interfaces whose buffer is not empty */

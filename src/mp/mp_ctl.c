@@ -316,8 +316,9 @@ worker_create(unsigned id, bool is_control, int cpu, const struct mp_config *con
 	w->epfd = epoll_create1(EPOLL_CLOEXEC);
 	w->txbuf = calloc(MP_MAXIF, sizeof(w->txbuf[0]));
 	w->reinput = calloc(1, sizeof(struct pktvec));
+	w->stages = calloc(1, sizeof(*w->stages));
 	atomic_init(&w->sources, calloc(1, sizeof(struct mp_sourceset)));
-	if (w->evfd < 0 || w->epfd < 0 || w->txbuf == NULL || w->reinput == NULL ||
+	if (w->evfd < 0 || w->epfd < 0 || w->txbuf == NULL || w->reinput == NULL || w->stages == NULL ||
 	    atomic_load_explicit(&w->sources, memory_order_relaxed) == NULL)
 		return -ENOMEM;
 	ev = (struct epoll_event){.events = EPOLLIN, .data.ptr = w};
@@ -346,6 +347,7 @@ worker_destroy(struct worker *w)
 		free(w->txbuf[i]);
 	free(w->txbuf);
 	free(w->reinput);
+	free(w->stages);
 	if (w->epfd >= 0)
 		close(w->epfd);
 	if (w->evfd >= 0)

@@ -12,6 +12,7 @@
 
 #include "mp/mp_internal.h"
 #include "pkt/pkt.h"
+#include "pkt/trace.h"
 
 #define PUNT_RING   1024
 #define PUNT_BUDGET 64 /* packets of one class before the next class has its turn */
@@ -55,8 +56,8 @@ mp_punt_register(enum mp_class class, void (*fn)(struct rte_mbuf *), uint32_t pe
 	p->depth = p->cost * (burst > 0 ? burst : 1);
 }
 
-void
-mp_punt(struct worker *w, enum mp_class class, struct rte_mbuf *m)
+static void
+punt_run(struct worker *w, enum mp_class class, struct rte_mbuf *m)
 {
 	struct punt_class *p = &punt[class];
 	uint64_t full = w->punt_tokens[class];
@@ -77,6 +78,7 @@ mp_punt(struct worker *w, enum mp_class class, struct rte_mbuf *m)
 	}
 	w->punt_tokens[class] = full + p->cost;
 	pkt_meta(m)->class = class;
+	TRACE(w, m, PUNT, class, 0, 0);
 	if (mp_ring_put(&p->ring, &obj, 1) == 1) {
 		mp_add(&w->punt_passed[class], 1);
 		mp_wake(mp_control());
@@ -98,6 +100,12 @@ const char *mp_punt_name(enum mp_class class)
 	    [PUNT_CAPTURE] = "capture"};
 
 	return names[class];
+}
+
+void
+mp_punt(struct worker *w, enum mp_class class, struct rte_mbuf *m)
+{
+	STAGE_CALL(w, PUNT, 1, punt_run(w, class, m));
 }
 
 /* => control; true if there is more */

@@ -22,6 +22,7 @@
 
 #include "mp/mp_internal.h"
 #include "pkt/pkt.h"
+#include "pkt/trace.h"
 
 #define IDLE_SPINS   64	 /* loops without work before the worker sleeps */
 #define SLOW_TICK_MS 2	 /* how long a source without a descriptor may wait */
@@ -53,7 +54,7 @@ worker_inbox(struct worker *w)
 	unsigned n = mp_ring_get(&w->inbox, m, PKT_VEC);
 
 	if (n > 0)
-		mp_hooks.resume(w, (struct rte_mbuf **)m, n);
+		STAGE_CALL(w, INBOX, n, mp_hooks.resume(w, (struct rte_mbuf **)m, n));
 	return n;
 }
 
@@ -71,7 +72,7 @@ mp_worker_turn(struct worker *w)
 		ms = w->now / w->tsc_ms;
 		w->now_ms = ms;
 		w->next_ms = (ms + 1) * w->tsc_ms;
-		work += mp_timer_run(w, ms);
+		STAGE_CALL(w, TIMERS, 0, work += mp_timer_run(w, ms));
 	}
 	for (unsigned i = 0; i < set->n; i++) {
 		struct mp_source *s = mp_sourceset_get(set, i);
@@ -86,13 +87,15 @@ mp_worker_turn(struct worker *w)
 	if (!mp_ring_empty(&w->inbox))
 		work += worker_inbox(w);
 	while (w->reinput->n > 0)
-		mp_hooks.reinput(w);
+		STAGE_CALL(w, REINPUT, w->reinput->n, mp_hooks.reinput(w));
 	if (!mp_ring_empty(&w->calls))
-		work += worker_calls(w);
+		STAGE_CALL(w, CALLS, 0, work += worker_calls(w));
 	if (w->ntxdirty > 0)
-		mp_hooks.flush(w);
+		STAGE_CALL(w, IF_FLUSH, 0, mp_hooks.flush(w));
 	mp_add(&w->loops, 1);
 	rte_rcu_qsbr_quiescent(mp_qsbr, w->id);
+	if (STAGE_WATCHED(w))
+		mp_stage_turn(w, work);
 	if (likely(work > 0))
 		mp_add(&w->cycles_busy, rte_rdtsc() - w->now);
 	return work;
@@ -199,7 +202,7 @@ mp_worker_main(void *arg)
 			rte_pause();
 			continue;
 		}
-		worker_sleep(w, &spurious);
+		STAGE_CALL(w, SLEEP, 0, worker_sleep(w, &spurious));
 		idle = IDLE_SPINS / 2;
 	}
 	rte_rcu_qsbr_thread_offline(mp_qsbr, w->id);
@@ -224,9 +227,12 @@ mp_wake(struct worker *w)
 void
 mp_handoff(struct worker *self, struct worker *to, struct rte_mbuf **m, unsigned n)
 {
-	unsigned k = mp_ring_put(&to->inbox, (void *const *)m, n);
+	unsigned k;
 
 	MP_ASSERT(self == mp_self);
+	for (unsigned i = 0; STAGE_WATCHED(self) && i < n; i++)
+		TRACE(self, m[i], HANDOFF, pkt_meta(m[i])->stage, to->id, 0);
+	k = mp_ring_put(&to->inbox, (void *const *)m, n);
 	if (k > 0)
 		mp_wake(to);
 	for (; k < n; k++)

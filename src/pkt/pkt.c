@@ -11,6 +11,7 @@
 #include <rte_mbuf_dyn.h>
 
 #include "pkt/pkt.h"
+#include "pkt/trace.h"
 
 static void (*stage_fn[PKT_STAGE_COUNT])(struct worker *, struct pktvec *); /* [I] after start */
 static bool (*stage_check)(const struct pktmeta *);			    /* [I] after start */
@@ -79,6 +80,7 @@ pkt_copy(struct worker *w, const struct rte_mbuf *m)
 		return NULL;
 	}
 	memcpy((char *)c + PKT_META_OFFSET, (const char *)m + PKT_META_OFFSET, sizeof(struct pktmeta));
+	pkt_meta(c)->flags &= (uint8_t)~PKT_F_TRACED; /* who makes the copy says whether it is to be followed */
 	c->tx_offload = m->tx_offload;
 	COUNT(w, PKT_COPIES);
 	return c;
@@ -88,6 +90,7 @@ void
 pkt_drop(struct worker *w, struct rte_mbuf *m, enum mp_drop reason)
 {
 	MP_ASSERT(w == mp_self);
+	TRACE(w, m, DROPPED, 0, reason, 0);
 	mp_add(&w->drops[reason], 1);
 	rte_pktmbuf_free(m);
 }
@@ -96,6 +99,8 @@ void
 pktvec_drop(struct worker *w, struct pktvec *v, enum mp_drop reason)
 {
 	MP_ASSERT(w == mp_self);
+	for (unsigned i = 0; STAGE_WATCHED(w) && i < v->n; i++)
+		TRACE(w, v->m[i], DROPPED, 0, reason, 0);
 	mp_add(&w->drops[reason], v->n);
 	rte_pktmbuf_free_bulk(v->m, v->n);
 	v->n = 0;
@@ -113,6 +118,7 @@ void
 pkt_consume(struct worker *w, struct rte_mbuf *m)
 {
 	MP_ASSERT(w == mp_self);
+	TRACE(w, m, CONSUMED, 0, 0, 0);
 	COUNT(w, PKT_CONSUMED);
 	rte_pktmbuf_free(m);
 }

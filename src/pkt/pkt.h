@@ -31,6 +31,7 @@ enum pkt_stage {
 #define PKT_F_PROMISC	0x08 /* not for our link address */
 #define PKT_F_FORWARDED 0x10
 #define PKT_F_L4OK	0x20 /* transport checksum verified by the device or partial */
+#define PKT_F_TRACED	0x40 /* see pkt/trace.h */
 
 /*
  * smpnet's metadata, in mbuf dynamic field space at a fixed offset.  Valid from ether_input (or pkt_originate) on.
@@ -50,8 +51,8 @@ struct pktmeta {
 	uint8_t class;		/* enum mp_class */
 	uint8_t iifgen, oifgen; /* generations of iif and oif, checked after a wait */
 	uint8_t proto;		/* transport protocol after extension headers */
-	uint8_t spare;
-	uint32_t aux; /* private to the stage or class */
+	uint8_t trace;		/* with PKT_F_TRACED: high part of the trace's id; the low one is the mbuf's timesync */
+	uint32_t aux;		/* private to the stage or class */
 };
 #define PKT_META_OFFSET offsetof(struct rte_mbuf, dynfield1)
 _Static_assert(sizeof(struct pktmeta) <= 28, "drivers need room for their dynamic fields");
