@@ -151,7 +151,7 @@ main(int argc, char **argv)
 		r = config_load_file(conffile);
 	if (r == 0) {
 		mp_log(MP_LOG_INFO, "%s: ready, %u worker%s", ctl_server_url, mp_nworkers, mp_nworkers == 1 ? "" : "s");
-		event_base_dispatch(base);
+		ctl_loop();
 	} else if (r == -EINTR)
 		r = 0; /* told to stop while it was loaded */
 	ctl_stop();

@@ -179,9 +179,8 @@ config_load_file(const char *path)
 		return rc;
 	/* Attaching takes a while; clients are served when everything is there. */
 	ctl_server_hold(true);
-	while (!done && event_base_loop(ctl_base, EVLOOP_ONCE) == 0)
-		if (event_base_got_break(ctl_base) || event_base_got_exit(ctl_base))
-			break;
+	while (!done && ctl_loop_turn())
+		continue;
 	ctl_server_hold(false);
 	return done ? 0 : -EINTR;
 }

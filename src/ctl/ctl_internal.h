@@ -123,6 +123,11 @@ int ctl_stream_stop(struct ctl_client *, uint64_t id);
 void ctl_client_schedule(struct ctl_client *);
 unsigned ctl_server_clients(void);
 uint64_t ctl_server_uptime_ms(void);
+/* => one turn of the event loop: waits for the first event, then does what there is; false: the loop was told to end */
+bool ctl_loop_turn(void);
+/* => processor time of the longest turn so far, in microseconds, and how many turns there were; reset: forget it */
+uint64_t ctl_longest_turn_us(bool reset);
+uint64_t ctl_turns(void);
 /* => while held, clients wait to be accepted (the configuration file is being applied) */
 void ctl_server_hold(bool);
 

@@ -49,6 +49,7 @@ static struct event *listen_ev, *pause_ev, *run_ev, *tick_ev;		 /* [c] */
 static uint64_t started_ms;						 /* [c] */
 static bool holding;							 /* [c] no clients for now */
 static char *server_url;						 /* [c] */
+static uint64_t longest_turn_us, turns;					 /* [c] */
 
 static uint64_t
 now_us(void)
@@ -506,6 +507,55 @@ ctl_start(struct event_base *base, const char *url, const char *group)
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+static uint64_t
+cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t
+ctl_longest_turn_us(bool reset)
+{
+	uint64_t us = longest_turn_us;
+
+	if (reset)
+		longest_turn_us = 0;
+	return us;
+}
+
+uint64_t
+ctl_turns(void)
+{
+	return turns;
+}
+
+bool
+ctl_loop_turn(void)
+{
+	static uint64_t before; /* [c] the processor's time at the end of the last turn */
+	uint64_t now;
+
+	if (event_base_loop(ctl_base, EVLOOP_ONCE) != 0 || event_base_got_break(ctl_base) ||
+	    event_base_got_exit(ctl_base))
+		return false;
+	now = cpu_us();
+	if (turns++ > 0 && now - before > longest_turn_us)
+		longest_turn_us = now - before;
+	before = now;
+	return true;
+}
+
+void
+ctl_loop(void)
+{
+	ASSERT_CONTROL();
+	while (ctl_loop_turn())
+		continue;
 }
 
 static void

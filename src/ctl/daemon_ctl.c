@@ -36,10 +36,11 @@ m_info(struct ctl_req *req, json_t *params, json_t **result)
 #endif
 
 	ASSERT_CONTROL();
-	*result = json_pack("{s:s,s:i,s:i,s:s,s:I,s:b,s:b,s:i}", "version", SMPNET_VERSION, "pid", (int)getpid(),
-	    "workers", (int)mp_nworkers, "url", ctl_server_url != NULL ? ctl_server_url : "", "uptime_ms",
-	    (json_int_t)ctl_server_uptime_ms(), "hugepages", mp_pool_huge(mp_control()), "debug", debug, "clients",
-	    (int)ctl_server_clients());
+	*result = json_pack("{s:s,s:i,s:i,s:s,s:I,s:b,s:b,s:i,s:I,s:I}", "version", SMPNET_VERSION, "pid",
+	    (int)getpid(), "workers", (int)mp_nworkers, "url", ctl_server_url != NULL ? ctl_server_url : "",
+	    "uptime_ms", (json_int_t)ctl_server_uptime_ms(), "hugepages", mp_pool_huge(mp_control()), "debug", debug,
+	    "clients", (int)ctl_server_clients(), "turns", (json_int_t)ctl_turns(), "longest_turn_us",
+	    (json_int_t)ctl_longest_turn_us(json_is_true(json_object_get(params, "reset"))));
 	return 0;
 }
 
@@ -66,7 +67,8 @@ m_stream_stop(struct ctl_req *req, json_t *params, json_t **result)
 
 const struct ctl_method daemon_methods[] = {
     {"rpc.list", m_rpc_list, NULL, "every method with its parameters"},
-    {"daemon.info", m_info, NULL, "version, process and settings of the daemon"},
+    {"daemon.info", m_info, (const struct ctl_param[]){{"reset", "bool?"}, {NULL, NULL}},
+	"version, process and settings of the daemon"},
     {"daemon.halt", m_halt, NULL, "stops the daemon in good order"},
     {"stream.stop", m_stream_stop, (const struct ctl_param[]){{"stream", "int"}, {NULL, NULL}},
 	"ends a stream of this connection"},
