@@ -5,7 +5,7 @@
  * to itself.
  * Lifetime: a request lives from dev.attach to its answer.  Its port is the request's until port_attach takes it.
  *
- * A Linux interface: open (helper) - place the queues (control) - start (helper) - interface (control).  What fails is
+ * A Linux interface, a built-in source: open (helper) - place the queues (control) - start (helper) - interface (control).  What fails is
  * undone where it fails, and answered.  A DPDK device: ethdev_attach does the same in its own way.
  */
 #include <ctype.h>
@@ -17,15 +17,17 @@
 #include "ctl/ctl.h"
 #include "dev/dev.h"
 #include "dev/dev_methods.h"
+#include "dev/gen_ctl.h"
 #include "dev/linux.h"
 #include "if/ifnet.h"
 
 struct attach {
 	TAILQ_ENTRY(attach) list;  /* [c] */
 	struct ctl_req *req;	   /* [c] */
-	char name[256];		   /* [I] the device */
+	char name[512];		   /* [I] the device */
 	char ifname[IFNAMSIZ_SMP]; /* [I] */
 	bool is_linux;		   /* [I] */
+	bool is_gen;		   /* [I] the built-in source and sink */
 	struct linux_options opts; /* [I] */
 	struct port *port;	   /* [c] or the helper thread's, who runs */
 	int error;		   /* [c] likewise */
@@ -77,6 +79,8 @@ choose_name(struct attach *at, const char *wanted)
 			return -EINVAL;
 		}
 		snprintf(at->ifname, sizeof(at->ifname), "%s", wanted);
+	} else if (at->is_gen) {
+		(void)gen_is_device(at->name, at->ifname, sizeof(at->ifname));
 	} else if (at->is_linux) {
 		for (unsigned unit = 0; unit < MP_MAXIF; unit++) {
 			snprintf(at->ifname, sizeof(at->ifname), "xdp%u", unit);
@@ -158,7 +162,7 @@ started(void *arg)
 		}
 		return;
 	}
-	if (linux_watch(at->port, ((struct linux_port *)at->port->priv)->ifindex) != 0)
+	if (at->is_linux && linux_watch(at->port, ((struct linux_port *)at->port->priv)->ifindex) != 0)
 		mp_log(MP_LOG_WARNING, "%s: changes of the link will not be noticed", at->ifname);
 	attach_end(at);
 }
@@ -168,7 +172,15 @@ open_device(void *arg)
 {
 	struct attach *at = arg;
 
-	at->error = linux_open(at->name, &at->opts, &at->port, at->err, sizeof(at->err));
+	char why[192];
+
+	if (!at->is_gen) {
+		at->error = linux_open(at->name, &at->opts, &at->port, at->err, sizeof(at->err));
+		return;
+	}
+	at->error = gen_open(at->name, at->opts.queues, &at->port, why, sizeof(why));
+	if (at->error != 0)
+		snprintf(at->err, sizeof(at->err), "%s: %s", at->ifname, why);
 }
 
 static void
@@ -228,11 +240,12 @@ attach_parse(struct attach *at, json_t *params)
 	at->is_linux = linux_exists(at->name);
 	if (at->is_linux)
 		return 0;
-	if (is_pci(at->name)) {
+	at->is_gen = gen_is_device(at->name, at->ifname, sizeof(at->ifname));
+	if (!at->is_gen && is_pci(at->name)) {
 		snprintf(at->err, sizeof(at->err), "%.64s: PCI devices are not supported yet", at->name);
 		return -EOPNOTSUPP;
 	}
-	if (strncmp(at->name, "net_", 4) != 0 && strchr(at->name, ',') == NULL) {
+	if (!at->is_gen && strncmp(at->name, "net_", 4) != 0 && strchr(at->name, ',') == NULL) {
 		snprintf(at->err, sizeof(at->err), "%.64s: no such device", at->name);
 		return -ENODEV;
 	}
@@ -267,7 +280,7 @@ dev_attach(struct ctl_req *req, json_t *params, json_t **result)
 		return error;
 	}
 	TAILQ_INSERT_TAIL(&attaching, at, list);
-	if (at->is_linux)
+	if (at->is_linux || at->is_gen)
 		error = mp_helper_run(open_device, opened, at);
 	else
 		error = ethdev_attach(
@@ -325,7 +338,8 @@ dev_detach(struct ctl_req *req, json_t *params, json_t **result)
 		return ctl_error(req, ENXIO, "%.64s: no such interface", name);
 	if (port == NULL)
 		return ctl_error(req, EINVAL, "%s: was not attached", name);
-	if (strcmp(port->ops->kind, "xdp") != 0 && strcmp(port->ops->kind, "eth") != 0)
+	if (strcmp(port->ops->kind, "xdp") != 0 && strcmp(port->ops->kind, "eth") != 0 &&
+	    strcmp(port->ops->kind, "gen") != 0)
 		return ctl_error(req, EINVAL, "%s: was not attached (ifconfig %s destroy)", name, name);
 	port_detach(port, detached, req);
 	return CTL_ASYNC;
@@ -337,7 +351,8 @@ static const struct ctl_param detach_params[] = {{"name", "string"}, {NULL, NULL
 static const struct ctl_param capture_params[] = {{"interface", "string"}, {"snaplen", "int?"}, {NULL, NULL}};
 
 const struct ctl_method dev_methods[] = {
-    {"dev.attach", dev_attach, attach_params, "takes a device in: a Linux interface or a DPDK device string"},
+    {"dev.attach", dev_attach, attach_params,
+	"takes a device in: a Linux interface, a DPDK device string, or the built-in source and sink"},
     {"dev.detach", dev_detach, detach_params, "gives a device back as it was"},
     {"dev.capture", dev_capture, capture_params, "a stream of copies of an interface's frames"},
     {NULL, NULL, NULL, NULL},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A port: a device that moves Ethernet frames, with queues.  Drivers (ethdev, linux, shmif, tap) fill a struct
+ * A port: a device that moves Ethernet frames, with queues.  Drivers (ethdev, linux, shmif, tap, gen) fill a struct
  * port_ops; port.c makes a struct ifnet of it, gives each queue to a worker and carries packets between the two.
  *
  * Synchronization: each receive queue is polled by one worker, each transmit queue is filled by one worker; a queue's
@@ -28,13 +28,16 @@ struct port_link {
 };
 
 struct port_ops {
-	const char *kind; /* "shmif", "xdp", "eth", "tap" */
+	const char *kind; /* "shmif", "xdp", "eth", "tap", "gen" */
 
 	/*
 	 * => helper thread or control; queue counts are in port->nrxq, ntxq (already cut to what the device has).
 	 * rxworker[q] is the worker whose pool receive queue q allocates from.  0 or -errno with err filled.
 	 */
 	int (*start)(struct port *, char *err, size_t errlen);
+	/* => control; the interface goes up (0 or -errno), before its flag says so; went down.  Each may be NULL */
+	int (*up)(struct port *);
+	void (*down)(struct port *);
 	/* => control; a detach begins: the driver's own timers and events must let go of the port.  May be NULL */
 	void (*detaching)(struct port *);
 	/* => helper thread or control; no worker polls or transmits any more; gives back every buffer */

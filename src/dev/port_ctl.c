@@ -87,6 +87,23 @@ port_destroy(struct ifnet *ifp)
 }
 
 static int
+port_up(struct ifnet *ifp)
+{
+	struct port *port = port_of(ifp);
+
+	return port->ops->up == NULL ? 0 : port->ops->up(port);
+}
+
+static void
+port_down(struct ifnet *ifp)
+{
+	struct port *port = port_of(ifp);
+
+	if (port->ops->down != NULL)
+		port->ops->down(port);
+}
+
+static int
 port_set_mtu(struct ifnet *ifp, uint32_t mtu)
 {
 	struct port *port = port_of(ifp);
@@ -232,6 +249,8 @@ static const struct if_ops port_if_ops = {
     .type = "ether",
     .transmit = port_transmit,
     .flush = port_flush,
+    .up = port_up,
+    .down = port_down,
     .destroy = port_destroy,
     .set_mtu = port_set_mtu,
     .set_lladdr = port_set_lladdr,
