@@ -35,6 +35,8 @@ const struct tool tools[] = {
     {"workers", workers_main, "counters of each worker", "usage: workers [--json]\n"},
     {"top", top_main, "live view: rates of interfaces and workers",
 	"usage: top [-1] [-d seconds] [-t text] [--json]\n"},
+    {"stages", stages_main, "where the workers' cycles go",
+	"usage: stages [-a] [-c count] [-w seconds] [-W worker] [--json]\n"},
     {"attach", attach_main, "take a device in", NULL},
     {"detach", attach_main, "give a device back", NULL},
     {"config", config_main, "save, check or apply a configuration",

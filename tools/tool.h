@@ -37,6 +37,7 @@ int halt_main(int, char **);
 int attach_main(int, char **);
 int config_main(int, char **);
 int top_main(int, char **);
+int stages_main(int, char **);
 int dumpbus_main(int, char **);
 int pcapin_main(int, char **);
 

@@ -16,6 +16,7 @@ const struct ctl_method *const ctl_method_tables[] = {
     dev_methods,
     sysctl_methods,
     stats_methods,
+    stages_methods,
     config_methods,
     NULL,
 };

@@ -6,6 +6,8 @@
  */
 #include "mp/stage.h"
 
+#include <string.h>
+
 #include "mp/mp.h"
 #include "pkt/trace.h"
 
@@ -111,6 +113,38 @@ mp_stage_watch(struct worker *w, uint32_t set, uint32_t clear)
 		stage_charge(s);
 	}
 	w->watch = (w->watch | set) & ~clear;
+}
+
+void
+mp_stage_read(struct worker *w, struct mp_stage_count *counts, uint64_t *tsc)
+{
+	struct mp_stages *s = w->stages;
+
+	MP_ASSERT(w == mp_self);
+	if ((w->watch & MP_WATCH_STAGES) != 0)
+		stage_charge(s);
+	memcpy(counts, s->count, sizeof(s->count));
+	*tsc = s->mark;
+}
+
+unsigned
+mp_stage_cost(struct worker *w)
+{
+	uint64_t best = UINT64_MAX;
+
+	/* a handful of rounds: one of them is not interrupted */
+	for (unsigned round = 0; round < 8; round++) {
+		uint64_t start = mp_tsc(), took;
+
+		for (unsigned i = 0; i < 32; i++) {
+			mp_stage_enter(w, STAGE_CALLS, NULL, 0);
+			mp_stage_leave(w);
+		}
+		took = mp_tsc() - start;
+		if (took < best)
+			best = took;
+	}
+	return (unsigned)(best / 32);
 }
 
 const char *

@@ -53,6 +53,11 @@ void mp_stage_turn(struct worker *, unsigned work);
 /* => the worker (mp_call): who looks from now on, MP_WATCH_* */
 void mp_stage_watch(struct worker *, uint32_t set, uint32_t clear);
 
+/* => the worker (mp_call); what has been counted up to now, and the TSC of now; counts[STAGE_COUNT] */
+void mp_stage_read(struct worker *, struct mp_stage_count *counts, uint64_t *tsc);
+/* => the worker (mp_call), stages being counted; cycles that counting costs a call of a stage */
+unsigned mp_stage_cost(struct worker *);
+
 const char *mp_stage_name(enum mp_stage);
 const char *mp_stage_text(enum mp_stage);
 
