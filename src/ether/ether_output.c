@@ -49,7 +49,7 @@ output_run(struct worker *w, struct pktvec *v)
 		memcpy(p + ETHER_HDRLEN - 8, nh->nh_l2 + ETHER_HDRLEN - 8, 8);
 		meta->oif = nh->nh_ifindex;
 		meta->oifgen = nh->nh_gen;
-		nexthop_mark(w, meta->nh);
+		nexthop_mark(w, meta->nh, nh);
 		v->m[out++] = m;
 	}
 	v->n = out;

@@ -114,6 +114,21 @@ nh_object_free(struct mp_deferred *d)
 	free(nh_object_of(d));
 }
 
+/* A mark that no thread's marks hold for the index: whoever has it from here on used the next hop from here on. */
+static uint8_t
+nh_mark_next(uint32_t index, uint8_t mark)
+{
+	bool held;
+
+	do {
+		mark = mark == UINT8_MAX ? 1 : mark + 1;
+		held = false;
+		for (unsigned i = 0; i <= mp_nworkers; i++)
+			held |= atomic_load_explicit(&nexthop_marks[i][index], memory_order_relaxed) == mark;
+	} while (held); /* there are fewer threads than values */
+	return mark;
+}
+
 uint32_t
 nexthop_alloc(const struct nexthop *nh)
 {
@@ -134,8 +149,7 @@ nexthop_alloc(const struct nexthop *nh)
 	} else {
 		nh_fresh++;
 	}
-	for (unsigned i = 0; i <= mp_nworkers; i++)
-		atomic_store_explicit(&nexthop_marks[i][index], 0, memory_order_relaxed);
+	atomic_init(&o->nh.nh_mark, nh_mark_next(index, 0));
 	nh_refs[index] = 1;
 	nh_inuse++;
 	atomic_store_explicit(&nexthop_table[index], &o->nh, memory_order_release);
@@ -146,6 +160,7 @@ int
 nexthop_replace(uint32_t index, const struct nexthop *nh)
 {
 	struct nexthop *old = nexthop_get(index);
+	uint8_t mark = atomic_load_explicit(&old->nh_mark, memory_order_relaxed);
 	struct nh_object *o;
 
 	ASSERT_CONTROL();
@@ -153,6 +168,8 @@ nexthop_replace(uint32_t index, const struct nexthop *nh)
 	o = nh_object_make(nh, index);
 	if (o == NULL)
 		return -ENOMEM;
+	/* it is the same next hop still: what used the old object counts */
+	atomic_init(&o->nh.nh_mark, mark != 0 ? mark : nh_mark_next(index, 0));
 	atomic_store_explicit(&nexthop_table[index], &o->nh, memory_order_release);
 	if (old != &nh_fixed[NH_BLACKHOLE_INDEX])
 		mp_defer(&old->nh_deferred, nh_object_free);
@@ -219,17 +236,17 @@ nexthop_refs(uint32_t index)
 bool
 nexthop_used(uint32_t index)
 {
+	struct nexthop *nh = nexthop_get(index);
+	uint8_t mark = atomic_load_explicit(&nh->nh_mark, memory_order_relaxed);
 	bool used = false;
 
 	ASSERT_CONTROL();
-	for (unsigned i = 0; i <= mp_nworkers; i++) {
-		_Atomic uint8_t *mark = &nexthop_marks[i][index];
-
-		if (atomic_load_explicit(mark, memory_order_relaxed) != 0) {
-			atomic_store_explicit(mark, 0, memory_order_relaxed);
-			used = true;
-		}
-	}
+	if (mark == 0)
+		return false; /* the blackhole of indexes without an object */
+	for (unsigned i = 0; i <= mp_nworkers; i++)
+		used |= atomic_load_explicit(&nexthop_marks[i][index], memory_order_relaxed) == mark;
+	if (used)
+		atomic_store_explicit(&nh->nh_mark, nh_mark_next(index, mark), memory_order_relaxed);
 	return used;
 }
 

@@ -38,16 +38,17 @@ enum nh_type {
 #define NH_LOCAL6_INDEX	   4
 #define NH_FIRST_DYNAMIC   16
 
-/* What workers read.  Immutable after publish; one cache line. */
+/* What workers read.  Immutable after publish but for nh_mark; one cache line. */
 struct nexthop {
-	uint8_t nh_type;      /* [I] enum nh_type */
-	uint8_t nh_family;    /* [I] AF_INET or AF_INET6: selects the ethertype in the header */
-	uint8_t nh_l2len;     /* [I] 14 for Ethernet */
-	uint8_t nh_gen;	      /* [I] of the interface */
-	uint16_t nh_ifindex;  /* [I] */
-	uint16_t nh_mtu;      /* [I] of the interface (or route), 0: ask the interface */
-	uint8_t nh_l2[24];    /* [I] link header, left-aligned */
-	struct ifnet *nh_ifp; /* [I] valid while published: interface destruction replaces the next hop first */
+	uint8_t nh_type;	 /* [I] enum nh_type */
+	uint8_t nh_family;	 /* [I] AF_INET or AF_INET6: selects the ethertype in the header */
+	uint8_t nh_l2len;	 /* [I] 14 for Ethernet */
+	uint8_t nh_gen;		 /* [I] of the interface */
+	uint16_t nh_ifindex;	 /* [I] */
+	uint16_t nh_mtu;	 /* [I] of the interface (or route), 0: ask the interface */
+	uint8_t nh_l2[23];	 /* [I] link header, left-aligned */
+	_Atomic uint8_t nh_mark; /* [a] what a thread that uses it stores in its marks; never 0 */
+	struct ifnet *nh_ifp;	 /* [I] valid while published: interface destruction replaces the next hop first */
 	union {
 		union in_any nh_addr;	 /* [I] the neighbour's, or the local address */
 		struct {		 /* NH_MULTIPATH */
@@ -86,19 +87,22 @@ uint32_t nexthop_refs(uint32_t index);
  * is used again, late packets that name it find a blackhole
  */
 void nexthop_release(uint32_t index);
-/* => control; true if any worker used the next hop since the last call (per-worker marks, cleared) */
+/* => control; true if any worker used the next hop since the last call */
 bool nexthop_used(uint32_t index);
-extern _Atomic uint8_t
-    *nexthop_marks[MP_MAXTHREADS]; /* [a] one octet per next hop, set by the thread, cleared by control */
+extern _Atomic uint8_t *nexthop_marks[MP_MAXTHREADS]; /* [a] one octet per next hop, written by the thread alone */
 
-/* => worker (or control for its own); the next hop carried a packet */
+/*
+ * => worker (or control for its own); the next hop carried a packet.  The mark is the object's nh_mark; control begins
+ * anew by another value there, so that it never writes a thread's marks.
+ */
 static inline void
-nexthop_mark(struct worker *w, uint32_t index)
+nexthop_mark(struct worker *w, uint32_t index, const struct nexthop *nh)
 {
 	_Atomic uint8_t *mark = &nexthop_marks[w->id][index];
+	uint8_t now = atomic_load_explicit(&nh->nh_mark, memory_order_relaxed);
 
-	if (atomic_load_explicit(mark, memory_order_relaxed) == 0)
-		atomic_store_explicit(mark, 1, memory_order_relaxed);
+	if (__builtin_expect(atomic_load_explicit(mark, memory_order_relaxed) != now, 0))
+		atomic_store_explicit(mark, now, memory_order_relaxed);
 }
 
 /*

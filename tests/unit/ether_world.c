@@ -288,6 +288,7 @@ nexthop_alloc(const struct nexthop *nh)
 		nh_next = index + 1;
 	nexthop_table[index] = calloc(1, sizeof(*nh));
 	memcpy(nexthop_table[index], nh, sizeof(*nh));
+	nexthop_table[index]->nh_mark = 1;
 	return index;
 }
 
@@ -295,6 +296,7 @@ int
 nexthop_replace(uint32_t index, const struct nexthop *nh)
 {
 	memcpy(nexthop_table[index], nh, sizeof(*nh));
+	nexthop_table[index]->nh_mark = 1;
 	return 0;
 }
 

@@ -63,10 +63,16 @@ test_references(void **state)
 	assert_int_equal(a, b + 1); /* the index rests */
 
 	assert_false(nexthop_used(b));
-	nexthop_mark(mp_workers[0], b);
-	nexthop_mark(mp_workers[0], b);
-	assert_true(nexthop_used(b));
-	assert_false(nexthop_used(b));
+	/* more often than a mark has values */
+	for (unsigned i = 0; i < 600; i++) {
+		nexthop_mark(mp_workers[i % 2 ? mp_nworkers : 0], b, nexthop_get(b));
+		nexthop_mark(mp_workers[0], b, nexthop_get(b));
+		if (i % 3 == 0)
+			assert_int_equal(nexthop_replace(b, nexthop_get(b)), 0);
+		assert_true(nexthop_used(b));
+		assert_false(nexthop_used(b));
+		assert_false(nexthop_used(b));
+	}
 	nexthop_release(a);
 	nexthop_release(b);
 	nexthop_release(m);
