@@ -79,6 +79,7 @@ router_stop(struct event_base *base)
 		mp_log(MP_LOG_WARNING, "a device does not let go: left to the kernel");
 		_exit(1);
 	}
+	lines_end(); /* no packet moves any more: control takes apart what was the workers' */
 	dev_fini();
 	ip6_fini();
 	ip_fini();

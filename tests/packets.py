@@ -28,6 +28,23 @@ def udp6(dmac, smac, src, dst, sport, dport, size=62, hops=64):
     return dmac + smac + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, n, 17, hops) + s + d + u
 
 
+def ip4(dmac, smac, src, dst, proto, payload, ttl=64):
+    h = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, ttl, proto, 0, socket.inet_aton(src), socket.inet_aton(dst))
+    return dmac + smac + b"\x08\x00" + h[:10] + struct.pack("!H", cksum(h)) + h[12:] + payload
+
+
+def echo4(dmac, smac, src, dst, seq):
+    m = struct.pack("!BBHHH", 8, 0, 0, 1, seq) + bytes(24)
+    return ip4(dmac, smac, src, dst, 1, m[:2] + struct.pack("!H", cksum(m)) + m[4:])
+
+
+def echo6(dmac, smac, src, dst, seq):
+    m = struct.pack("!BBHHH", 128, 0, 0, 1, seq) + bytes(24)
+    s, d = socket.inet_pton(socket.AF_INET6, src), socket.inet_pton(socket.AF_INET6, dst)
+    m = m[:2] + struct.pack("!H", cksum(s + d + struct.pack("!IxxxB", len(m), 58) + m)) + m[4:]
+    return dmac + smac + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, len(m), 58, 64) + s + d + m
+
+
 def write_pcap(path, frames):
     with open(path, "wb") as f:
         f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))

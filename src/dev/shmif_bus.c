@@ -233,6 +233,9 @@ bus_map(struct shmif_bus *bus, char *err, size_t errlen)
 	if (p == MAP_FAILED)
 		return shmif_bus_error(err, errlen, errno, "%s: %s", bus->path, strerror(errno));
 	bus->seg = p;
+	for (unsigned i = 0; i < SHMIF_BUS_SLOTS; i++)
+		lines_exempt(
+		    &bus->seg->slot[i].asleep, sizeof(bus->seg->slot[i]) - offsetof(struct bus_slot, asleep), NULL);
 	atomic_store(&bus->guard->base, (uintptr_t)p);
 	return 0;
 }

@@ -53,7 +53,7 @@ att_unheld(struct mp_deferred *d)
 static int
 att_open(struct shmif_softc *sc, const char *path, struct shmif_att **attp, char *err, size_t errlen)
 {
-	struct shmif_att *att = calloc(1, sizeof(*att));
+	struct shmif_att *att = lines_zalloc(sizeof(*att));
 	int error;
 
 	if (att == NULL) {
@@ -284,7 +284,7 @@ shmif_create(const char *xname, char *err, size_t errlen)
 	ASSERT_CONTROL();
 	if (sc == NULL || port == NULL)
 		goto fail;
-	sc->bounce = calloc(mp_nworkers + 1, sizeof(*sc->bounce));
+	sc->bounce = lines_zalloc((mp_nworkers + 1) * sizeof(*sc->bounce));
 	if (sc->bounce == NULL)
 		goto fail;
 	sc->epfd = epoll_create1(EPOLL_CLOEXEC);

@@ -53,7 +53,7 @@ record_size(uint32_t len)
 int
 shmif_writer_open(struct shmif_bus *bus, struct shmif_writer **wp, char *err, size_t errlen)
 {
-	struct shmif_writer *w = calloc(1, sizeof *w);
+	struct shmif_writer *w = lines_zalloc(sizeof *w);
 	int n;
 
 	if (w == NULL)
@@ -232,7 +232,7 @@ int
 shmif_reader_open(struct shmif_bus *bus, bool oldest, bool wake, struct shmif_writer *w, struct shmif_reader **rp,
     char *err, size_t errlen)
 {
-	struct shmif_reader *r = calloc(1, sizeof *r);
+	struct shmif_reader *r = lines_zalloc(sizeof *r);
 	int error = 0;
 
 	if (r == NULL)

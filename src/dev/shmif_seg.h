@@ -32,6 +32,7 @@
 #include <time.h>
 
 #include "dev/shmif_bus.h"
+#include "mp/lines.h"
 
 #define BUS_MAGIC   0x31737562666d6873ull /* "shmfbus1" */
 #define BUS_VERSION 1

@@ -11,11 +11,11 @@
 
 /* An attachment to a segment.  Workers find it through sc->att. */
 struct shmif_att {
-	struct shmif_bus *bus;			    /* [I] */
-	struct shmif_reader *reader;		    /* [w] of receive queue 0 */
-	struct shmif_writer *writer[MP_MAXWORKERS]; /* [w] one for each transmit queue */
-	uint64_t drops;				    /* [w] of receive queue 0: reader drops seen */
-	struct mp_deferred deferred;		    /* [c] */
+	struct shmif_bus *bus;				    /* [I] */
+	struct shmif_reader *reader;			    /* [w] of receive queue 0 */
+	struct shmif_writer *writer[MP_MAXWORKERS];	    /* [w] one for each transmit queue */
+	_Alignas(MP_CACHELINE) uint64_t drops;		    /* [w] of receive queue 0: reader drops seen */
+	_Alignas(MP_CACHELINE) struct mp_deferred deferred; /* [c] */
 };
 
 struct shmif_softc {
@@ -28,7 +28,8 @@ struct shmif_softc {
 	int epfd;		      /* [I] what a worker waits on: holds the reader's descriptor */
 	LIST_ENTRY(shmif_softc) list; /* [c] */
 	/* one for each queue: frames on their way between chains and the segment */
-	unsigned char (*bounce)[SHMIF_BUS_MAXFRAME + 2]; /* [w] of the queue; receive queue 0 has the last */
+	unsigned char (
+	    *bounce)[SHMIF_BUS_MAXFRAME + 2]; /* [w] of the queue; receive queue 0 has the last; whole cache lines */
 };
 
 /* => control, at start and at the end */

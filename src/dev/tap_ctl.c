@@ -142,13 +142,13 @@ tap_open(struct tap_softc *sc, const char *xname, char *err, size_t errlen)
 int
 tap_create(const char *xname, char *err, size_t errlen)
 {
-	struct tap_softc *sc = calloc(1, sizeof(*sc));
+	struct tap_softc *sc = lines_zalloc(sizeof(*sc));
 	struct port *port = calloc(1, sizeof(*port));
 	int error;
 
 	ASSERT_CONTROL();
 	if (sc != NULL)
-		sc->rest = malloc(TAP_MTU_MAX);
+		sc->rest = lines_zalloc(TAP_MTU_MAX);
 	if (sc == NULL || port == NULL || sc->rest == NULL) {
 		if (sc != NULL)
 			free(sc->rest);

@@ -474,7 +474,7 @@ neigh_init(void)
 		for (unsigned i = 0; i < NEIGH_NSTATES; i++)
 			TAILQ_INIT(&families[f]->nf_list[i]);
 	for (unsigned i = 0; i < mp_nworkers; i++) {
-		mp_workers[i]->proto[MP_SLOT_NEIGH] = calloc(1, sizeof(struct neigh_worker));
+		mp_workers[i]->proto[MP_SLOT_NEIGH] = lines_zalloc(sizeof(struct neigh_worker));
 		if (mp_workers[i]->proto[MP_SLOT_NEIGH] == NULL)
 			return -ENOMEM;
 	}

@@ -394,6 +394,7 @@ ifnet_init(void)
 {
 	ASSERT_CONTROL();
 	ifnet_closing = false;
+	lines_table(ifnet_table, sizeof(ifnet_table), "ifnet_table");
 	pkt_stage_register(PKT_IF_TRANSMIT, if_transmit);
 	pkt_stage_check(if_meta_live);
 	for (unsigned i = 0; i < mp_nworkers; i++) {

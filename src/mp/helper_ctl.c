@@ -14,12 +14,12 @@
 #include "mp/mp_internal.h"
 #include "mp/pool.h"
 
-struct helper_grant {
-	struct mp_call call;	/* [c] */
-	struct helper_job *job; /* [I] */
-	struct mp_pool *pool;	/* [I] */
-	unsigned n;		/* [w] set by the owner of the pool */
-	void **objs;		/* [I] */
+struct helper_grant {				    /* two workers fill those of one job at a time */
+	_Alignas(MP_CACHELINE) struct mp_call call; /* [c] */
+	struct helper_job *job;			    /* [I] */
+	struct mp_pool *pool;			    /* [I] */
+	unsigned n;				    /* [w] set by the owner of the pool */
+	void **objs;				    /* [I] */
 };
 
 struct helper_job {
@@ -75,7 +75,7 @@ job_start(struct helper_job *job)
 int
 mp_helper_run(void (*fn)(void *), void (*done)(void *), void *arg)
 {
-	struct helper_job *job = calloc(1, sizeof(*job));
+	struct helper_job *job = lines_zalloc(sizeof(*job));
 	int r;
 
 	ASSERT_CONTROL();
@@ -107,6 +107,7 @@ grant_taken(struct mp_call *call)
 	struct helper_grant *g = (struct helper_grant *)call;
 	struct helper_job *job = g->job;
 
+	lines_adopt(g, sizeof(*g));
 	if (--job->waiting > 0)
 		return;
 	if (job_start(job) != 0) {
@@ -128,7 +129,7 @@ mp_helper_run_granted(
 		return mp_helper_run(fn, done, arg);
 	if (nreq > PORT_GRANTS)
 		return -EINVAL;
-	job = calloc(1, sizeof(*job));
+	job = lines_zalloc(sizeof(*job));
 	if (job == NULL)
 		return -ENOMEM;
 	job->fn = fn;
@@ -140,7 +141,7 @@ mp_helper_run_granted(
 		g->job = job;
 		g->pool = req[i].of->mp_pool;
 		g->n = req[i].n;
-		g->objs = calloc(req[i].n + 1, sizeof(void *));
+		g->objs = lines_zalloc((req[i].n + 1) * sizeof(void *));
 		g->call.fn = grant_take;
 		g->call.done = grant_taken;
 		job->ngrants++;

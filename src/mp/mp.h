@@ -135,9 +135,9 @@ struct worker {
 	struct mp_timer *wheel[MP_WHEEL]; /* [w] */
 	uint64_t punt_tokens[PUNT_COUNT]; /* [w] token bucket: TSC of the emptied bucket */
 
-	struct mp_sourceset *_Atomic sources; /* [r] receive queues */
-	int epfd;			      /* [I] */
-	int evfd;			      /* [I] wakes the thread */
+	_Alignas(MP_CACHELINE) struct mp_sourceset *_Atomic sources; /* [r] receive queues */
+	int epfd;						     /* [I] */
+	int evfd;						     /* [I] wakes the thread */
 
 	_Alignas(MP_CACHELINE) _Atomic uint32_t asleep; /* [a] set by the owner, cleared by the owner */
 	_Alignas(

@@ -305,6 +305,8 @@ worker_create(unsigned id, bool is_control, int cpu, const struct mp_config *con
 	if (w == NULL)
 		return -ENOMEM;
 	memset(w, 0, sizeof(*w));
+	lines_own(w, offsetof(struct worker, sources), is_control ? -1 : (int)id, "struct worker");
+	lines_exempt(&w->asleep, MP_CACHELINE, "asleep");
 	mp_workers[id] = w;
 	w->id = id;
 	w->is_control = is_control;
@@ -315,8 +317,8 @@ worker_create(unsigned id, bool is_control, int cpu, const struct mp_config *con
 	w->evfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->epfd = epoll_create1(EPOLL_CLOEXEC);
 	w->txbuf = calloc(MP_MAXIF, sizeof(w->txbuf[0]));
-	w->reinput = calloc(1, sizeof(struct pktvec));
-	w->stages = calloc(1, sizeof(*w->stages));
+	w->reinput = lines_zalloc(sizeof(struct pktvec));
+	w->stages = lines_zalloc(sizeof(*w->stages));
 	atomic_init(&w->sources, calloc(1, sizeof(struct mp_sourceset)));
 	if (w->evfd < 0 || w->epfd < 0 || w->txbuf == NULL || w->reinput == NULL || w->stages == NULL ||
 	    atomic_load_explicit(&w->sources, memory_order_relaxed) == NULL)
@@ -376,6 +378,7 @@ mp_start(const struct mp_config *conf, struct event_base *base)
 	for (unsigned i = 0; i < mp_nworkers; i++)
 		call_queue[i].tail = &call_queue[i].wait;
 	mp_self = mp_control();
+	lines_thread(-1);
 	atomic_store_explicit(&mp_self->asleep, 1, memory_order_relaxed);
 	bell_event = event_new(base, mp_self->evfd, EV_READ | EV_PERSIST, control_bell, NULL);
 	if (bell_event == NULL || event_add(bell_event, NULL) != 0)
@@ -387,6 +390,7 @@ int
 mp_run(void)
 {
 	ASSERT_CONTROL();
+	lines_begin();
 	for (unsigned i = 0; i < mp_nworkers; i++) {
 		int r = pthread_create(&worker_thread[i], NULL, mp_worker_main, mp_workers[i]);
 

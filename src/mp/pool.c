@@ -42,7 +42,7 @@ static _Thread_local struct {
 static int
 pool_alloc(struct rte_mempool *mp)
 {
-	struct mp_pool *p = calloc(1, sizeof(*p) + (size_t)mp->size * sizeof(void *));
+	struct mp_pool *p = lines_zalloc(sizeof(*p) + (size_t)mp->size * sizeof(void *));
 
 	if (p == NULL)
 		return -ENOMEM;
@@ -220,6 +220,7 @@ mp_pool_create(struct worker *w, unsigned n, unsigned buffer_size)
 		goto fail;
 	}
 	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
+	lines_pool(map, len, (size_t)mp->elt_size, w->is_control ? -1 : w->id, "packet buffers");
 	p = mp->pool_data;
 	p->map = map;
 	p->maplen = len;
@@ -278,8 +279,10 @@ mp_pool_take(struct mp_pool *p, void **objs, unsigned n)
 		k = pool_refill(p, k);
 	if (n > k)
 		n = k;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		objs[i] = p->stack[--k];
+		lines_give(objs[i]);
+	}
 	atomic_store_explicit(&p->n, k, memory_order_relaxed);
 	return n;
 }
@@ -289,6 +292,10 @@ void
 mp_grant_begin(struct mp_pool *p, void **objs, unsigned n)
 {
 	unsigned g = grants.count++;
+
+	lines_adopt(objs, n * sizeof(objs[0]));
+	for (unsigned i = 0; i < n; i++)
+		lines_take(objs[i]);
 
 	grants.pool[g] = p;
 	grants.objs[g] = objs;

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mp/lines.h"
+
 struct worker;
 
 struct mp_ring {
@@ -52,8 +54,10 @@ mp_ring_put(struct mp_ring *r, void *const *objs, unsigned n)
 			&r->tail, &tail, tail + k, memory_order_relaxed, memory_order_relaxed))
 			break;
 	}
-	for (unsigned i = 0; i < k; i++)
+	for (unsigned i = 0; i < k; i++) {
+		lines_give(objs[i]);
 		atomic_store_explicit(&r->slots[(tail + i) & r->mask], objs[i], memory_order_release);
+	}
 	return k;
 }
 
@@ -71,6 +75,7 @@ mp_ring_get(struct mp_ring *r, void **objs, unsigned n)
 		if (p == NULL)
 			break;
 		atomic_store_explicit(slot, NULL, memory_order_relaxed);
+		lines_take(p);
 		objs[i] = p;
 	}
 	if (i > 0)

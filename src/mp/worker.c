@@ -190,6 +190,7 @@ mp_worker_main(void *arg)
 	unsigned idle = 0, spurious = 0;
 
 	mp_self = w;
+	lines_thread(w->id);
 	worker_pin(w);
 	rte_rcu_qsbr_thread_online(mp_qsbr, w->id);
 	while (!atomic_load_explicit(&mp_stopping, memory_order_acquire)) {

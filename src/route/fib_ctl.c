@@ -90,8 +90,10 @@ fib_create(struct fib *f, unsigned octets, uint32_t nblocks)
 		f->words = fib_reserve(fib_nwords(f) * sizeof(*f->words));
 		f->plens = fib_reserve(fib_nwords(f));
 		f->blocks = fib_reserve(f->nblocks * sizeof(*f->blocks));
-		if (f->words != NULL && f->plens != NULL && f->blocks != NULL)
+		if (f->words != NULL && f->plens != NULL && f->blocks != NULL) {
+			lines_table(f->words, fib_nwords(f) * sizeof(*f->words), "FIB");
 			return 0;
+		}
 		fib_release(f);
 	}
 	return -ENOMEM;

@@ -48,6 +48,7 @@ int
 nexthop_init(void)
 {
 	ASSERT_CONTROL();
+	lines_table(nexthop_table, sizeof(nexthop_table), "nexthop_table");
 	for (uint32_t i = 0; i < NH_FIRST_DYNAMIC; i++)
 		atomic_store_explicit(&nexthop_table[i], &nh_fixed[i], memory_order_release);
 	for (unsigned i = 0; i <= mp_nworkers; i++) {
