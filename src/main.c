@@ -14,6 +14,7 @@
 
 #include "ctl/config.h"
 #include "ctl/ctl.h"
+#include "ctl/metrics.h"
 #include "mp/mp.h"
 #include "router.h"
 
@@ -22,13 +23,16 @@ static struct event_base *base;
 static void
 usage(FILE *f)
 {
-	fputs("usage: smpnetd [-dhqv] [-f CONF] [-g GROUP] [-l CPULIST] [-p BUFFERS] [-w WORKERS] [unix://PATH]\n", f);
+	fputs("usage: smpnetd [-dhqv] [-f CONF] [-g GROUP] [-l CPULIST] [-M [ADDR:]PORT] [-p BUFFERS] [-w WORKERS] "
+	      "[unix://PATH]\n",
+	    f);
 	if (f != stdout)
 		return;
 	fputs("  -d          log more (debug)        -q  log less (warnings, errors)\n"
 	      "  -f CONF     apply this configuration first\n"
 	      "  -g GROUP    this group may use the control socket too\n"
 	      "  -l CPULIST  pin the workers, one to each CPU (2-4,7)\n"
+	      "  -M [ADDR:]PORT  metrics for Prometheus at http://ADDR:PORT/metrics, ADDR 127.0.0.1 by default\n"
 	      "  -p BUFFERS  packet buffers of each worker\n"
 	      "  -w WORKERS  the number of workers\n"
 	      "  -h, -v      this help, the version\n"
@@ -75,14 +79,14 @@ main(int argc, char **argv)
 {
 	static const struct option longopts[] = {
 	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
-	const char *conffile = NULL, *group = NULL, *url = NULL;
+	const char *conffile = NULL, *group = NULL, *metrics = NULL, *url = NULL;
 	struct event *sigint, *sigterm;
 	struct mp_config conf = {0};
 	sigset_t stops;
 	int c, r;
 
 	standard_descriptors();
-	while ((c = getopt_long(argc, argv, "df:g:hl:p:qvw:", longopts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "df:g:hl:M:p:qvw:", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'd':
 			mp_log_level = MP_LOG_DEBUG;
@@ -98,6 +102,9 @@ main(int argc, char **argv)
 			return 0;
 		case 'l':
 			conf.cpulist = optarg;
+			break;
+		case 'M':
+			metrics = optarg;
 			break;
 		case 'p':
 			conf.pool_buffers = number("-p", optarg, 512, 16u << 20);
@@ -142,6 +149,10 @@ main(int argc, char **argv)
 	/* a live socket is refused before anything else is done; clients are served once the loop runs */
 	if (ctl_start(base, url, group) != 0)
 		return 1;
+	if (metrics != NULL && metrics_start(base, metrics) != 0) {
+		ctl_stop();
+		return 1;
+	}
 	r = router_start(&conf, base, true);
 	if (r != 0) {
 		ctl_stop();
@@ -154,6 +165,7 @@ main(int argc, char **argv)
 		ctl_loop();
 	} else if (r == -EINTR)
 		r = 0; /* told to stop while it was loaded */
+	metrics_stop();
 	ctl_stop();
 	event_free(sigint);
 	event_free(sigterm);
