@@ -24,7 +24,8 @@
 #include "pkt/pkt.h"
 #include "pkt/trace.h"
 
-#define IDLE_SPINS   64	 /* loops without work before the worker sleeps */
+#define IDLE_SPINS   64	 /* loops without work before the worker sleeps, */
+#define IDLE_SPIN_US 50	 /* and how long it has had none */
 #define SLOW_TICK_MS 2	 /* how long a source without a descriptor may wait */
 #define SPURIOUS_MAX 100 /* wake-ups in a row that brought no work, before the worker naps */
 
@@ -188,6 +189,7 @@ mp_worker_main(void *arg)
 {
 	struct worker *w = arg;
 	unsigned idle = 0, spurious = 0;
+	uint64_t spin = mp_tsc_hz / 1000000 * IDLE_SPIN_US, worked = 0;
 
 	mp_self = w;
 	lines_thread(w->id);
@@ -195,11 +197,12 @@ mp_worker_main(void *arg)
 	rte_rcu_qsbr_thread_online(mp_qsbr, w->id);
 	while (!atomic_load_explicit(&mp_stopping, memory_order_acquire)) {
 		if (likely(mp_worker_turn(w) > 0)) {
+			worked = w->now;
 			idle = 0;
 			spurious = 0;
 			continue;
 		}
-		if (++idle < IDLE_SPINS) {
+		if (++idle < IDLE_SPINS || w->now - worked < spin) {
 			rte_pause();
 			continue;
 		}
