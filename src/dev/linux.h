@@ -36,6 +36,33 @@ struct linux_quiet {
 struct linux_packet;
 struct linux_xdp;
 
+/*
+ * When a receive queue's worker looks, and what it sleeps on.
+ *
+ * Sleeping: an epoll set holds the queue's sockets.  While a socket is in an epoll set, each packet that the kernel moves
+ * through it, in either direction, runs the set's callback, which is a fifth of the kernel's time.  So a worker that stays
+ * awake takes its sockets out.
+ *
+ * Looking: each look at a ring that the kernel is filling takes the ring's cache lines from the kernel's CPU, and a handful of
+ * packets at a time costs a system call per handful at the other end.  So while packets come densely, the worker lets some
+ * gather before it looks again.  Single packets and moderate traffic are taken at once.
+ */
+#define LINUX_WAIT_POLLS 512 /* polls without a sleep until the sockets leave the set: more than a worker spins idle */
+#define LINUX_PACE_BATCH 32u /* packets to gather */
+#define LINUX_PACE_US	 16u /* but no longer than this */
+#define LINUX_PACE_DENSE 4u  /* us between packets: more is not dense */
+
+struct linux_wait {
+	int epfd;	/* [I] after start, or -1 */
+	unsigned nfd;	/* [I] after start */
+	uint64_t us;	/* [I] TSC ticks */
+	uint32_t polls; /* [w] since the worker last wanted to sleep */
+	bool in;	/* [w] sockets are in the set */
+	uint64_t took;	/* [w] when packets were last taken, TSC */
+	uint64_t hold;	/* [w] no look before this, TSC */
+	int fd[64];	/* [I] after start */
+};
+
 /* A transmit queue by AF_PACKET */
 struct linux_tx {
 	int fd; /* [I] or -1 */
@@ -117,6 +144,38 @@ int linux_tx_open(struct linux_tx *, int ifindex); /* 0 or -errno */
 void linux_tx_close(struct linux_tx *);
 /* => the queue's worker; as port_ops' tx_burst */
 uint16_t linux_tx_burst(struct linux_tx *, struct rte_mbuf **, uint16_t n, uint64_t *errors);
+
+/* linux_wait.c */
+/* => helper thread; 0 or -errno; close is for whatever open left, and for a zeroed one whose epfd is -1 */
+int linux_wait_open(struct linux_wait *);
+void linux_wait_close(struct linux_wait *);
+/* => helper thread, before the queue is polled */
+void linux_wait_add(struct linux_wait *, int fd);
+/* => the queue's worker, which is about to sleep, before it looks for packets a last time */
+void linux_wait_arm(struct linux_wait *);
+void linux_wait_leave(struct linux_wait *);
+
+/* => the queue's worker, at each poll; now is its turn's TSC; true: not yet */
+static inline bool
+linux_wait_hold(struct linux_wait *lw, uint64_t now)
+{
+	if (__builtin_expect(lw->in && ++lw->polls >= LINUX_WAIT_POLLS, 0))
+		linux_wait_leave(lw);
+	return now < lw->hold;
+}
+
+/* => the queue's worker: n > 0 packets were taken */
+static inline void
+linux_wait_took(struct linux_wait *lw, uint64_t now, unsigned n)
+{
+	uint64_t since = now - lw->took;
+
+	lw->took = now;
+	if (n >= LINUX_PACE_BATCH || since > n * LINUX_PACE_DENSE * lw->us)
+		return;
+	since = since * LINUX_PACE_BATCH / n;
+	lw->hold = now + (since < LINUX_PACE_US * lw->us ? since : LINUX_PACE_US * lw->us);
+}
 
 /* linux_packet.c */
 int linux_packet_start(struct port *, char *err, size_t errlen);

@@ -42,6 +42,7 @@
 
 struct packet_queue {
 	int fd;				       /* [I] */
+	struct linux_wait wait;		       /* [w] */
 	uint8_t *ring;			       /* [I] */
 	size_t ringlen;			       /* [I] */
 	uint32_t slotlen;		       /* [I] */
@@ -153,6 +154,7 @@ queue_close(struct packet_queue *q)
 {
 	if (q->ring != NULL)
 		munmap(q->ring, q->ringlen);
+	linux_wait_close(&q->wait);
 	if (q->fd >= 0)
 		close(q->fd);
 	while (q->taken < q->npending)
@@ -172,13 +174,17 @@ linux_packet_start(struct port *port, char *err, size_t errlen)
 	memset(pk, 0, sizeof(*pk) + port->nrxq * sizeof(pk->q[0]));
 	pk->nqueues = port->nrxq;
 	for (unsigned i = 0; i < pk->nqueues; i++)
-		pk->q[i].fd = -1;
+		pk->q[i].fd = pk->q[i].wait.epfd = -1;
 	lp->packet = pk;
 	for (unsigned i = 0; i < pk->nqueues && error == 0; i++)
 		error = queue_open(&pk->q[i], lp, pk->nqueues, &group);
 	for (unsigned i = 0; i < pk->nqueues && error == 0; i++) {
 		int dummy = 0;
 
+		error = linux_wait_open(&pk->q[i].wait);
+		if (error != 0)
+			break;
+		linux_wait_add(&pk->q[i].wait, pk->q[i].fd);
 		if (setsockopt(pk->q[i].fd, SOL_SOCKET, SO_DETACH_FILTER, &dummy, sizeof(dummy)) < 0)
 			error = -errno;
 	}
@@ -463,6 +469,8 @@ linux_packet_rx_burst(struct port *port, uint16_t qi, struct rte_mbuf **pkts, ui
 	bool counted = false;
 
 	ASSERT_WORKER();
+	if (linux_wait_hold(&q->wait, mp_self->now))
+		return 0;
 	/* A bound on slots, not only on frames: a ring full of frames to be skipped must not hold the worker. */
 	for (unsigned seen = 0; got < n && seen < 2u * PKT_VEC; seen++) {
 		struct tpacket2_hdr *h;
@@ -498,6 +506,8 @@ linux_packet_rx_burst(struct port *port, uint16_t qi, struct rte_mbuf **pkts, ui
 		if (++q->next == q->nslots)
 			q->next = 0;
 	}
+	if (got > 0)
+		linux_wait_took(&q->wait, mp_self->now, got);
 	return got;
 }
 
@@ -506,7 +516,7 @@ linux_packet_rx_fd(struct port *port, uint16_t q)
 {
 	struct linux_port *lp = port->priv;
 
-	return lp->packet->q[q].fd;
+	return lp->packet->q[q].wait.epfd;
 }
 
 bool
@@ -522,5 +532,6 @@ linux_packet_rx_arm(struct port *port, uint16_t qi)
 		return true;
 	/* An interface that went down or away leaves an error that would make the descriptor ready for ever. */
 	getsockopt(q->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	linux_wait_arm(&q->wait);
 	return false;
 }

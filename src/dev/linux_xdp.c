@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -57,11 +56,11 @@ struct xdp_queue {
 } __attribute__((aligned(64)));
 
 struct linux_xdp {
-	int prog, map, link;		  /* [I] after open */
-	unsigned ndevq;			  /* [I] after start */
-	unsigned nportq;		  /* [I] after start */
-	int epfd[PORT_MAXQ];		  /* [I] of port queues with several device queues, or -1 */
-	struct xdp_queue *q[XDP_MAXDEVQ]; /* [I] after start */
+	int prog, map, link;		   /* [I] after open */
+	unsigned ndevq;			   /* [I] after start */
+	unsigned nportq;		   /* [I] after start */
+	struct linux_wait wait[PORT_MAXQ]; /* [w] of each port queue's worker */
+	struct xdp_queue *q[XDP_MAXDEVQ];  /* [I] after start */
 };
 
 /*
@@ -86,7 +85,7 @@ linux_xdp_open(struct linux_port *lp, char *err, size_t errlen)
 		return linux_fail(err, errlen, lp->ifname, ENOMEM, "AF_XDP");
 	x->prog = x->link = -1;
 	for (unsigned i = 0; i < PORT_MAXQ; i++)
-		x->epfd[i] = -1;
+		x->wait[i].epfd = -1;
 	lp->xdp = x;
 	x->map = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "smpnet_xsk", sizeof(int), sizeof(int), lp->devrxq, NULL);
 	if (x->map < 0) {
@@ -208,17 +207,10 @@ linux_xdp_start(struct port *port, char *err, size_t errlen)
 	x->nportq = port->nrxq;
 	for (unsigned i = 0; i < x->ndevq && error == 0; i++)
 		error = queue_open(lp, x, i);
-	/* One descriptor for a port queue with several sockets: an epoll set is pollable itself. */
-	for (unsigned p = 0; p < x->nportq && x->nportq < x->ndevq && error == 0; p++) {
-		x->epfd[p] = epoll_create1(EPOLL_CLOEXEC);
-		if (x->epfd[p] < 0)
-			error = -errno;
-		for (unsigned i = p; i < x->ndevq && error == 0; i += x->nportq) {
-			struct epoll_event ev = {.events = EPOLLIN};
-
-			if (epoll_ctl(x->epfd[p], EPOLL_CTL_ADD, xsk_socket__fd(x->q[i]->xsk), &ev) < 0)
-				error = -errno;
-		}
+	for (unsigned p = 0; p < x->nportq && error == 0; p++) {
+		error = linux_wait_open(&x->wait[p]);
+		for (unsigned i = p; i < x->ndevq && error == 0; i += x->nportq)
+			linux_wait_add(&x->wait[p], xsk_socket__fd(x->q[i]->xsk));
 	}
 	if (error != 0) {
 		linux_xdp_stop(port);
@@ -235,11 +227,8 @@ linux_xdp_stop(struct port *port)
 
 	if (x == NULL)
 		return;
-	for (unsigned p = 0; p < PORT_MAXQ; p++) {
-		if (x->epfd[p] >= 0)
-			close(x->epfd[p]);
-		x->epfd[p] = -1;
-	}
+	for (unsigned p = 0; p < PORT_MAXQ; p++)
+		linux_wait_close(&x->wait[p]);
 	for (unsigned i = 0; i < x->ndevq; i++) {
 		queue_close(x->q[i]);
 		x->q[i] = NULL;
@@ -333,8 +322,14 @@ linux_xdp_rx_burst(struct port *port, uint16_t p, struct rte_mbuf **pkts, uint16
 	uint16_t got = 0;
 
 	ASSERT_WORKER();
-	if (likely(x->ndevq == x->nportq))
-		return queue_rx(x->q[p], &port->qstats[p], pkts, n);
+	if (linux_wait_hold(&x->wait[p], mp_self->now))
+		return 0;
+	if (likely(x->ndevq == x->nportq)) {
+		got = queue_rx(x->q[p], &port->qstats[p], pkts, n);
+		if (got > 0)
+			linux_wait_took(&x->wait[p], mp_self->now, got);
+		return got;
+	}
 	/* Each burst begins one queue further on, so that none starves. */
 	unsigned mine = (x->ndevq - p + x->nportq - 1) / x->nportq;
 	uint16_t *turn = &x->q[p]->turn;
@@ -344,6 +339,8 @@ linux_xdp_rx_burst(struct port *port, uint16_t p, struct rte_mbuf **pkts, uint16
 		got += queue_rx(x->q[dev], &port->qstats[p], pkts + got, n - got);
 	}
 	*turn = (*turn + 1) % mine;
+	if (got > 0)
+		linux_wait_took(&x->wait[p], mp_self->now, got);
 	return got;
 }
 
@@ -355,12 +352,11 @@ linux_xdp_rx_arm(struct port *port, uint16_t p)
 
 	ASSERT_WORKER();
 	for (unsigned i = p; i < x->ndevq; i += x->nportq) {
-		struct xdp_queue *q = x->q[i];
-
-		if (xsk_cons_nb_avail(&q->rx, 1) > 0)
+		if (xsk_cons_nb_avail(&x->q[i]->rx, 1) > 0)
 			return true;
-		count_missed(q, &port->qstats[p]);
+		count_missed(x->q[i], &port->qstats[p]);
 	}
+	linux_wait_arm(&x->wait[p]);
 	return false;
 }
 
@@ -370,7 +366,7 @@ linux_xdp_rx_fd(struct port *port, uint16_t p)
 	struct linux_port *lp = port->priv;
 	struct linux_xdp *x = lp->xdp;
 
-	return x->epfd[p] >= 0 ? x->epfd[p] : xsk_socket__fd(x->q[p]->xsk);
+	return x->wait[p].epfd;
 }
 
 static void
