@@ -17,22 +17,10 @@
 #include "router.h"
 
 static void
-ether_resume(struct worker *w, struct pktvec *v)
-{
-	/* pkt_resume gives vectors of one interface, which existed a moment ago */
-	struct ifnet *ifp = ifnet_get(pkt_meta(v->m[0])->iif);
-
-	if (ifp == NULL)
-		pktvec_drop(w, v, DROP_IF_GONE);
-	else
-		ether_input(w, ifp, v);
-}
-
-static void
 stages_register(void)
 {
-	mp_hooks = (struct mp_hooks){.resume = pkt_resume, .reinput = pkt_run_reinput, .flush = if_flush};
-	pkt_stage_register(PKT_ETHER_INPUT, ether_resume);
+	mp_hooks = (struct mp_hooks){.receive = if_receive, .resume = pkt_resume, .reinput = pkt_run_reinput, .flush = if_flush};
+	pkt_stage_register(PKT_ETHER_INPUT, ether_input);
 	pkt_stage_register(PKT_IP_INPUT, ip_input);
 	pkt_stage_register(PKT_IP6_INPUT, ip6_input);
 	pkt_stage_register(PKT_IP_OUTPUT, ip_output);

@@ -13,16 +13,14 @@
 
 /* The receive stage is timed here, because what it is called by depends on what it finds. */
 static __attribute__((noinline, cold)) unsigned
-port_rx_watched(struct worker *w, struct port_rxq *rxq, struct rte_mbuf **m)
+port_rx_watched(struct worker *w, struct port_rxq *rxq, struct rte_mbuf **m, uint16_t room)
 {
 	unsigned n;
 
 	mp_stage_enter(w, STAGE_RX, NULL, 0);
-	n = rxq->rx_burst(rxq->port, rxq->q, m, PKT_VEC);
+	n = rxq->rx_burst(rxq->port, rxq->q, m, room);
 	mp_stage_was(w, n > 0 ? STAGE_RX : STAGE_RX_EMPTY, n);
 	mp_stage_leave(w);
-	if (w->tracer != NULL)
-		w->tracer->queue = rxq->q;
 	return n;
 }
 
@@ -32,18 +30,17 @@ port_rx_watched(struct worker *w, struct port_rxq *rxq, struct rte_mbuf **m)
 unsigned
 port_poll(struct worker *w, struct mp_source *source)
 {
-	struct port_rxq *rxq = source->arg;
-	struct pktvec v;
+	struct port_rxq *rxq = (struct port_rxq *)source; /* its first member */
+	uint16_t room;
+	struct rte_mbuf **m = if_receive_room(w, &room);
 	unsigned n;
 
 	if (STAGE_WATCHED(w))
-		n = port_rx_watched(w, rxq, v.m);
+		n = port_rx_watched(w, rxq, m, room);
 	else
-		n = rxq->rx_burst(rxq->port, rxq->q, v.m, PKT_VEC);
-	if (n == 0)
-		return 0;
-	v.n = n;
-	if_input(w, rxq->ifp, &v);
+		n = rxq->rx_burst(rxq->port, rxq->q, m, room);
+	if (n > 0)
+		if_received(w, rxq->ifp, rxq->q, n);
 	return n;
 }
 

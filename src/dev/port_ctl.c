@@ -341,6 +341,7 @@ port_attach(struct port *port, const char *ifname, struct ifnet **ifpp)
 	port_assign_tx(pif);
 	memcpy(&lladdr, port->lladdr, 6);
 	ifp->if_ops = &port_if_ops;
+	ifp->if_noflush = port->ops->tx_flush == NULL;
 	ifp->if_softc = pif;
 	ifp->if_flags = IFF_SMP_BROADCAST | IFF_SMP_SIMPLEX | IFF_SMP_MULTICAST;
 	ifp->if_lladdr = lladdr;

@@ -80,10 +80,11 @@ ether_map_ip6_multicast(const struct in6_addr *in6, uint8_t *addr)
 }
 
 /*
- * => worker; frames just received on ifp, whose metadata if_input has set (iif, iifgen, flags).  Takes all.
+ * => worker; frames just received, of one interface or several, whose metadata if_input has set (iif, iifgen, flags).
+ *    Takes all.
  *    IP packets go on with the Ethernet header cut off (l2_len octets before the data), ARP to control.
  */
-void ether_input(struct worker *, struct ifnet *ifp, struct pktvec *);
+void ether_input(struct worker *, struct pktvec *);
 /*
  * => worker; IP packets that fit their next hop's MTU, meta.nh a FORWARD next hop.  Takes all: prepends the next hop's
  *    link header and hands over to if_transmit.

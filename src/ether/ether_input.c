@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Ethernet input: frames of one interface are checked and sorted to IPv4, IPv6 and ARP. */
+/* Ethernet input: frames of any interfaces are checked and sorted to IPv4, IPv6 and ARP. */
 
 #include <rte_branch_prediction.h>
 
@@ -125,11 +125,12 @@ drop:
 }
 
 static void
-input_run(struct worker *w, struct ifnet *ifp, struct pktvec *v)
+input_run(struct worker *w, struct pktvec *v)
 {
-	const uint64_t lladdr = atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed);
 	const unsigned n = v->n;
-	unsigned n4 = 0, n6 = 0;
+	unsigned n4 = 0, n6 = 0, iif = UINT32_MAX;
+	struct ifnet *ifp = NULL;
+	uint64_t lladdr = 0;
 	struct pktvec v6;
 
 	/* if_input has touched all of them.  IPv4 packets are packed to the front of the vector they came in, IPv6 packets go to a second one. */
@@ -137,6 +138,17 @@ input_run(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 		struct rte_mbuf *m = v->m[i];
 		uint16_t type;
 
+		if (pkt_meta(m)->iif != iif) {
+			struct ifnet *next = ifnet_get(pkt_meta(m)->iif);
+
+			if (unlikely(next == NULL)) {
+				pkt_drop(w, m, DROP_IF_GONE);
+				continue;
+			}
+			ifp = next;
+			iif = ifp->if_index;
+			lladdr = atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed);
+		}
 		if (likely(
 			m->data_len >= ETHER_HDRLEN + IP_MINHDR && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0)) {
 			const struct ether_hdr *eh = pkt_data(m, const struct ether_hdr *);
@@ -174,8 +186,8 @@ input_run(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 }
 
 void
-ether_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
+ether_input(struct worker *w, struct pktvec *v)
 {
 	ASSERT_WORKER();
-	STAGE_VEC(w, ETHER_INPUT, v, input_run(w, ifp, v));
+	STAGE_VEC(w, ETHER_INPUT, v, input_run(w, v));
 }

@@ -64,7 +64,7 @@ if_alloc(const char *xname, enum if_type type)
 	if (ifp == NULL)
 		return NULL;
 	memset(ifp, 0, sizeof(*ifp));
-	ifp->if_stats = aligned_alloc(MP_CACHELINE, (mp_nworkers + 1) * sizeof(struct if_stats));
+	ifp->if_stats = aligned_alloc(__alignof__(struct if_stats), (mp_nworkers + 1) * sizeof(struct if_stats));
 	if (ifp->if_stats == NULL || if_txbuf_make(index) != 0) {
 		free(ifp->if_stats);
 		free(ifp);
@@ -402,6 +402,8 @@ ifnet_init(void)
 
 		if (w->txbuf == NULL && (w->txbuf = calloc(MP_MAXIF, sizeof(w->txbuf[0]))) == NULL)
 			return -ENOMEM;
+		if (w->rx == NULL && (w->rx = calloc(1, sizeof(*w->rx))) == NULL)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -424,5 +426,7 @@ ifnet_fini(void)
 			free(w->txbuf[k]);
 		free(w->txbuf);
 		w->txbuf = NULL;
+		free(w->rx);
+		w->rx = NULL;
 	}
 }

@@ -44,7 +44,7 @@ if_drop(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned n, en
 static inline void
 if_send(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned n)
 {
-	if (atomic_load_explicit(&ifp->if_capture, memory_order_relaxed) != 0) {
+	if (unlikely(atomic_load_explicit(&ifp->if_capture, memory_order_relaxed) != 0)) {
 		for (unsigned i = 0; i < n; i++)
 			pkt_meta(m[i])->oifgen = ifp->if_gen;
 		if_capture(w, m, n);
@@ -57,7 +57,7 @@ if_txbuf_dirty(struct worker *w, struct mp_txbuf *b, struct ifnet *ifp)
 {
 	if (b->dirty)
 		return;
-	if (w->ntxdirty == sizeof(w->txdirty) / sizeof(w->txdirty[0]))
+	if (unlikely(w->ntxdirty == sizeof(w->txdirty) / sizeof(w->txdirty[0])))
 		if_flush(w);
 	b->ifp = ifp;
 	b->dirty = true;
@@ -70,18 +70,27 @@ if_transmit_run(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsign
 {
 	struct mp_txbuf *b;
 
-	if (__builtin_expect(ifp == NULL || atomic_load_explicit(&ifp->if_dead, memory_order_relaxed), 0)) {
-		if_drop(w, ifp, m, n, DROP_IF_GONE);
-		return;
-	}
-	if (__builtin_expect(!(atomic_load_explicit(&ifp->if_flags, memory_order_relaxed) & IFF_SMP_UP), 0)) {
-		if_drop(w, ifp, m, n, DROP_IF_DOWN);
+	/* what is dead is not up (if_detach) */
+	if (unlikely(ifp == NULL || !(atomic_load_explicit(&ifp->if_flags, memory_order_relaxed) & IFF_SMP_UP))) {
+		bool dead = ifp == NULL || atomic_load_explicit(&ifp->if_dead, memory_order_relaxed);
+
+		if_drop(w, ifp, m, n, dead ? DROP_IF_GONE : DROP_IF_DOWN);
 		return;
 	}
 	b = w->txbuf[ifp->if_index];
-	if_txbuf_dirty(w, b, ifp);
 	if (b->n == 0 && n >= IF_TX_DIRECT) {
+		if (!ifp->if_noflush)
+			if_txbuf_dirty(w, b, ifp);
 		if_send(w, ifp, m, n);
+		return;
+	}
+	if_txbuf_dirty(w, b, ifp);
+	if (likely(n == 1)) {
+		b->m[b->n++] = m[0];
+		if (unlikely(b->n == PKT_VEC)) {
+			b->n = 0;
+			if_send(w, ifp, b->m, PKT_VEC);
+		}
 		return;
 	}
 	while (n > 0) {
@@ -143,7 +152,7 @@ if_flush(struct worker *w)
 		b->n = 0;
 		if (n > 0)
 			if_send(w, ifp, b->m, n);
-		if (ifp->if_ops->flush != NULL)
+		if (!ifp->if_noflush && ifp->if_ops->flush != NULL)
 			ifp->if_ops->flush(w, ifp);
 		if (b->n == 0)
 			b->dirty = false;
@@ -152,54 +161,94 @@ if_flush(struct worker *w)
 	}
 }
 
-static void
-input_run(struct worker *w, struct ifnet *ifp, struct pktvec *v)
+/* iif and iifgen set, the rest zero, in two wide stores */
+static inline void
+if_meta_set(struct rte_mbuf *m, uint16_t index, uint8_t gen)
 {
-	struct pktmeta meta = {.iif = ifp->if_index, .iifgen = ifp->if_gen};
-	struct if_stats *st = if_stats_of(ifp, w);
-	unsigned n = v->n;
-	uint64_t bytes = 0, mcasts = 0;
+	typedef uint64_t pair __attribute__((vector_size(16), aligned(1), may_alias));
+	char *meta = (char *)pkt_meta(m);
 
-	if (n == 0)
-		return;
-	/* Hides that most of it is zero: then it is three wide stores a packet instead of a dozen of its members. */
-	__asm__("" : "+m"(meta));
-	for (unsigned i = 0; i < n && i < IF_PREFETCH; i++) {
+	_Static_assert(offsetof(struct pktmeta, iif) == 0, "the lowest octets of the first");
+	_Static_assert(offsetof(struct pktmeta, iifgen) == sizeof(struct pktmeta) - 8, "the ninth octet of the second");
+	*(pair *)meta = (pair){index, 0};
+	*(pair *)(meta + sizeof(struct pktmeta) - 16) = (pair){0, gen};
+}
+
+/* Carries on the frames of several interfaces; the vector is empty afterwards. */
+static void
+input_runs(struct worker *w, struct pktvec *v, const struct if_run *run, unsigned nruns)
+{
+	unsigned n = v->n, i = 0, out = 0;
+
+	for (; i < n && i < IF_PREFETCH; i++) {
 		rte_prefetch0(rte_pktmbuf_mtod(v->m[i], void *));
 		rte_prefetch0(pkt_meta(v->m[i]));
 	}
-	for (unsigned i = 0; i < n; i++) {
-		struct rte_mbuf *m = v->m[i];
+	i = 0;
+	for (unsigned r = 0; r < nruns; r++) {
+		struct ifnet *ifp = run[r].ifp;
+		struct if_stats *st = if_stats_of(ifp, w);
+		const unsigned first = i, end = i + run[r].n;
+		const uint16_t index = ifp->if_index;
+		const uint8_t gen = ifp->if_gen;
+		uint64_t bytes = 0, mcasts = 0;
 
-		if (i + IF_PREFETCH < n) {
-			rte_prefetch0(rte_pktmbuf_mtod(v->m[i + IF_PREFETCH], void *));
-			rte_prefetch0(pkt_meta(v->m[i + IF_PREFETCH]));
+		for (; i < end; i++) {
+			struct rte_mbuf *m = v->m[i];
+
+			if (i + IF_PREFETCH < n) {
+				rte_prefetch0(rte_pktmbuf_mtod(v->m[i + IF_PREFETCH], void *));
+				rte_prefetch0(pkt_meta(v->m[i + IF_PREFETCH]));
+			}
+			if_meta_set(m, index, gen);
+			bytes += m->pkt_len;
+			mcasts += *rte_pktmbuf_mtod(m, const uint8_t *) & 1;
 		}
-		*pkt_meta(m) = meta;
-		bytes += m->pkt_len;
-		mcasts += *rte_pktmbuf_mtod(m, const uint8_t *) & 1;
-	}
-	if (STAGE_WATCHED(w))
-		pkt_trace_received(w, v->m, n);
-	COUNT_ADD(w, PKT_RECEIVED, n);
-	mp_add(&st->ipackets, n);
-	mp_add(&st->ibytes, bytes);
-	mp_add(&st->imcasts, mcasts);
+		mp_add(&st->ipackets, end - first);
+		mp_add(&st->ibytes, bytes);
+		mp_add(&st->imcasts, mcasts);
+		if (STAGE_WATCHED(w))
+			pkt_trace_received(w, run[r].queue, &v->m[first], end - first);
+		if (unlikely(atomic_load_explicit(&ifp->if_capture, memory_order_relaxed) != 0))
+			if_capture(w, &v->m[first], end - first);
+		if (unlikely(!(atomic_load_explicit(&ifp->if_flags, memory_order_relaxed) & IFF_SMP_UP))) {
+			bool dead = atomic_load_explicit(&ifp->if_dead, memory_order_relaxed);
 
-	if (__builtin_expect(atomic_load_explicit(&ifp->if_capture, memory_order_relaxed) != 0, 0))
-		if_capture(w, v->m, n);
-	if (__builtin_expect(!(atomic_load_explicit(&ifp->if_flags, memory_order_relaxed) & IFF_SMP_UP), 0)) {
-		mp_add(&st->idrops, n);
-		pktvec_drop(
-		    w, v, atomic_load_explicit(&ifp->if_dead, memory_order_relaxed) ? DROP_IF_GONE : DROP_IF_DOWN);
-		return;
+			mp_add(&st->idrops, end - first);
+			for (unsigned k = first; k < end; k++)
+				pkt_drop(w, v->m[k], dead ? DROP_IF_GONE : DROP_IF_DOWN);
+			continue;
+		}
+		if (unlikely(out != first))
+			memmove(&v->m[out], &v->m[first], (end - first) * sizeof(v->m[0]));
+		out += end - first;
 	}
-	ether_input(w, ifp, v);
+	COUNT_ADD(w, PKT_RECEIVED, n);
+	v->n = out;
+	if (out > 0)
+		ether_input(w, v);
+	v->n = 0;
 }
 
 void
 if_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
 {
+	const struct if_run run = {.ifp = ifp, .n = v->n};
+
 	ASSERT_WORKER();
-	STAGE_CALL(w, IF_INPUT, v->n, input_run(w, ifp, v));
+	if (v->n > 0)
+		STAGE_CALL(w, IF_INPUT, v->n, input_runs(w, v, &run, 1));
+}
+
+void
+if_receive(struct worker *w)
+{
+	struct mp_rxvec *rx = w->rx;
+	unsigned nruns = rx->nruns;
+
+	ASSERT_WORKER();
+	rx->v.n = w->nrx;
+	w->nrx = 0;
+	rx->nruns = 0;
+	STAGE_CALL(w, IF_INPUT, rx->v.n, input_runs(w, &rx->v, rx->run, nruns));
 }

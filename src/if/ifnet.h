@@ -37,11 +37,12 @@
 enum if_type { IFT_SMP_ETHER, IFT_SMP_LOOP, IFT_SMP_TUNNEL };
 enum if_linkstate { LINK_UNKNOWN, LINK_DOWN, LINK_UP };
 
+/* What each packet counts shares a line; two lines a thread, since processors fetch them in pairs. */
 struct if_stats { /* [w] one per thread */
-	uint64_t ipackets, ibytes, imcasts, ierrors, idrops, noproto;
-	uint64_t opackets, obytes, omcasts, oerrors, odrops, collisions;
+	uint64_t ipackets, ibytes, imcasts, opackets, obytes, omcasts;
+	uint64_t ierrors, idrops, noproto, oerrors, odrops, collisions;
 	uint64_t pad[4];
-} __attribute__((aligned(64)));
+} __attribute__((aligned(128)));
 
 struct ifaddr;
 struct ifnet;
@@ -87,7 +88,8 @@ struct ifnet {
 	_Atomic uint32_t if_mtu;       /* [a] */
 	_Atomic uint32_t if_linkstate; /* [a] enum if_linkstate */
 	_Atomic uint64_t if_lladdr;    /* [a] six octets in memory order in the low end; 0: none */
-	_Atomic bool if_dead;	       /* [a] being destroyed */
+	_Atomic bool if_dead;	       /* [a] being destroyed, and not up any more */
+	bool if_noflush;	       /* [I] nothing to be done at the end of a loop: ops->flush need not be called */
 	_Atomic uint32_t if_capture;   /* [a] capture streams that want copies */
 	const struct if_ops *if_ops;   /* [I] */
 	void *if_softc;		       /* [I] the type's own */
@@ -117,6 +119,19 @@ struct mp_txbuf {
 	uint16_t n;		     /* [w] */
 	bool dirty;		     /* [w] in the worker's txdirty list */
 	struct rte_mbuf *m[PKT_VEC]; /* [w] */
+};
+
+/*
+ * Frames that a worker's turn has received and not carried on yet, by runs of one interface each.  Empty at the turn's
+ * end: several interfaces with few packets each make one vector, and none waits for another turn.
+ */
+struct mp_rxvec {
+	struct pktvec v; /* [w] n is worker.nrx until they are carried on */
+	unsigned nruns;	 /* [w] */
+	struct if_run {
+		struct ifnet *ifp;
+		uint16_t queue, n; /* of the device, frames */
+	} run[PKT_VEC];		   /* [w] */
 };
 
 /*
@@ -180,6 +195,29 @@ void if_transmit_one(struct worker *, struct ifnet *, struct rte_mbuf *);
 void if_flush(struct worker *);
 /* => worker; frames just received on ifp (by a device): counts, sets metadata, carries them to ether_input */
 void if_input(struct worker *, struct ifnet *, struct pktvec *);
+/* => worker; the same for all that if_received added in this turn (the engine's hook) */
+void if_receive(struct worker *);
+
+/* => worker; where a device's poll puts its frames: *room, at least half a vector, a multiple of eight (some drivers
+ * take no others) */
+static inline struct rte_mbuf **
+if_receive_room(struct worker *w, uint16_t *room)
+{
+	*room = (PKT_VEC - w->nrx) & ~7u;
+	return w->rx->v.m + w->nrx;
+}
+
+/* => worker; the poll of a queue brought n frames, n > 0: they go on when there is half a vector, or at the end of the polls */
+static inline void
+if_received(struct worker *w, struct ifnet *ifp, uint16_t queue, uint16_t n)
+{
+	struct mp_rxvec *rx = w->rx;
+
+	rx->run[rx->nruns++] = (struct if_run){.ifp = ifp, .queue = queue, .n = n};
+	w->nrx += n;
+	if (w->nrx > PKT_VEC / 2)
+		if_receive(w);
+}
 /* => control; a finished frame of our own for ifp: handed to a worker's inbox */
 void if_ctl_transmit(struct ifnet *, struct rte_mbuf *);
 

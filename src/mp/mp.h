@@ -30,6 +30,7 @@ struct event_base;
 struct pktvec;
 struct mp_txbuf;
 struct pkt_tracer;
+struct mp_rxvec;
 
 enum mp_counter {
 #define COUNTER(sym, group, text) C_##sym,
@@ -60,7 +61,8 @@ enum mp_class {
 
 /* A worker's source of packets: one receive queue.  Owned by the device that registered it. */
 struct mp_source {
-	/* => worker; takes up to one vector and carries it through the stack; returns packets taken */
+	/* => worker; takes up to one vector and carries it through the stack, at the latest in mp_hooks.receive; returns
+	 * packets taken */
 	unsigned (*poll)(struct worker *, struct mp_source *);
 	/* => worker, before it sleeps: ask to be woken through fd; true if work is already there. May be NULL. */
 	bool (*arm)(struct worker *, struct mp_source *);
@@ -108,11 +110,12 @@ struct worker {
 	uint64_t punt_full[PUNT_COUNT];	   /* [w] those that found its ring full, or nobody to receive them */
 	uint64_t drops_nobuf;		   /* [w] allocations that found the pool empty: no packet came to be */
 	uint32_t watch;			   /* [w] MP_WATCH_*: who looks at the stages; set by calls from control */
+	bool busy;			   /* [w] the last turn found work */
 	uint64_t now;			   /* [w] TSC, once per loop */
 	uint64_t now_ms;		   /* [w] ms of TSC time, when it last changed */
 	uint64_t next_ms;		   /* [w] TSC at which now_ms changes */
 	uint64_t tsc_ms;		   /* [I] TSC cycles a millisecond */
-	uint64_t cycles_busy;		   /* [w] TSC cycles spent in loops that found work */
+	uint64_t cycles_busy;		   /* [w] TSC cycles spent in loops that found work, but the present one */
 	uint64_t vectors; /* [w] polls of a source that brought something: received / vectors is the mean vector */
 	uint64_t loops;	  /* [w] */
 	uint64_t sleeps;  /* [w] */
@@ -128,6 +131,8 @@ struct worker {
 	uint16_t txdirty[256];	 /* [w] interfaces whose buffer is not empty */
 	uint16_t ntxdirty;	 /* [w] */
 	struct pktvec *reinput;	 /* [w] decapsulated packets, run when the caller has returned */
+	struct mp_rxvec *rx;	 /* [w] frames of this turn's polls; made by the interfaces' code before mp_run */
+	uint16_t nrx;		 /* [w] how many; 0 at the end of a turn */
 	void *proto[16];	 /* [w] per-worker state of protocols, by enum mp_proto_slot; set before start */
 
 	uint64_t wheel_tick;		  /* [w] */
@@ -192,9 +197,11 @@ void mp_stop(void);
 
 /*
  * What the engine calls above itself: set by main before mp_run (the engine knows no protocol).
- * resume: packets from the inbox; reinput: w->reinput is not empty; flush: w->ntxdirty is not 0.
+ * receive: w->nrx is not 0; resume: packets from the inbox; reinput: w->reinput is not empty; flush: w->ntxdirty is
+ * not 0.
  */
 struct mp_hooks {
+	void (*receive)(struct worker *);
 	void (*resume)(struct worker *, struct rte_mbuf **, unsigned n);
 	void (*reinput)(struct worker *);
 	void (*flush)(struct worker *);

@@ -65,9 +65,12 @@ mp_worker_turn(struct worker *w)
 {
 	struct mp_sourceset *set = atomic_load_explicit(&w->sources, memory_order_acquire);
 	unsigned work = 0, vectors = 0;
-	uint64_t ms;
+	uint64_t ms, now = rte_rdtsc();
 
-	w->now = rte_rdtsc();
+	/* one reading a turn: where the last turn ended this one begins, unless the worker waited in between */
+	if (w->busy)
+		mp_add(&w->cycles_busy, now - w->now);
+	w->now = now;
 	/* before anything that reads now_ms or sets a timer: the worker may have slept long */
 	if (w->now >= w->next_ms) {
 		ms = w->now / w->tsc_ms;
@@ -85,6 +88,8 @@ mp_worker_turn(struct worker *w)
 	}
 	if (vectors > 0)
 		mp_add(&w->vectors, vectors);
+	if (w->nrx > 0)
+		mp_hooks.receive(w);
 	if (!mp_ring_empty(&w->inbox))
 		work += worker_inbox(w);
 	while (w->reinput->n > 0)
@@ -97,8 +102,7 @@ mp_worker_turn(struct worker *w)
 	rte_rcu_qsbr_quiescent(mp_qsbr, w->id);
 	if (STAGE_WATCHED(w))
 		mp_stage_turn(w, work);
-	if (likely(work > 0))
-		mp_add(&w->cycles_busy, rte_rdtsc() - w->now);
+	w->busy = work > 0;
 	return work;
 }
 

@@ -145,10 +145,9 @@ pkt_resume(struct worker *w, struct rte_mbuf **m, unsigned n)
 	/* runs of packets for one stage: senders hand over vectors of one kind */
 	while (i < n) {
 		uint8_t stage = pkt_meta(m[i])->stage;
-		uint16_t iif = pkt_meta(m[i])->iif;
 
 		v.n = 0;
-		for (; i < n && pkt_meta(m[i])->stage == stage && pkt_meta(m[i])->iif == iif && v.n < PKT_VEC; i++) {
+		for (; i < n && pkt_meta(m[i])->stage == stage && v.n < PKT_VEC; i++) {
 			if (unlikely(stage_check != NULL && !stage_check(pkt_meta(m[i]))))
 				pkt_drop(w, m[i], DROP_IF_GONE);
 			else

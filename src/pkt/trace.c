@@ -173,12 +173,13 @@ tracer_consider(struct worker *w, struct rte_mbuf *m, bool own, bool framed, uns
 }
 
 void
-pkt_trace_received(struct worker *w, struct rte_mbuf *const *m, unsigned n)
+pkt_trace_received(struct worker *w, uint16_t queue, struct rte_mbuf *const *m, unsigned n)
 {
 	unsigned marked = 0;
 
 	if ((w->watch & MP_WATCH_TRACE) == 0)
 		return;
+	w->tracer->queue = queue;
 	for (unsigned i = 0; i < n; i++)
 		marked += tracer_consider(w, m[i], false, true, marked);
 }

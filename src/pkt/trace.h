@@ -63,7 +63,7 @@ struct pkt_tracer {
 	const struct pkt_trace_session *session[PKT_TRACE_SESSIONS]; /* [w] */
 	uint32_t left[PKT_TRACE_SESSIONS];			     /* [w] packets that may still be marked */
 	uint32_t next;						     /* [w] of the ids */
-	uint16_t queue;						     /* [w] the receive queue being read */
+	uint16_t queue;						     /* [w] the receive queue that the frames came by */
 	uint64_t full;				      /* [w] rate limit: TSC at which the bucket is full again */
 	uint64_t missed;			      /* [w] matched, but not marked: rate or room; read by control */
 	uint64_t lost;				      /* [w] events without room; read by control */
@@ -78,8 +78,8 @@ struct pkt_tracer {
  * All below: => the thread that w names, only behind STAGE_WATCHED(w).  They do nothing for packets that are not marked,
  * or while no trace is on.
  */
-/* frames just received, metadata set: marks those that a session wants */
-void pkt_trace_received(struct worker *, struct rte_mbuf *const *, unsigned n);
+/* frames just received from one queue, metadata set: marks those that a session wants */
+void pkt_trace_received(struct worker *, uint16_t queue, struct rte_mbuf *const *, unsigned n);
 void pkt_trace_stage(struct worker *, enum mp_stage, struct rte_mbuf *const *, unsigned n);
 void pkt_trace_routes(struct worker *, struct rte_mbuf *const *, const uint32_t *nh, unsigned n);
 void pkt_trace_event(struct worker *, struct rte_mbuf *, enum pkt_trace_kind, uint8_t arg, uint32_t a, uint32_t b);

@@ -129,10 +129,10 @@ ip6_ifaddr_changed(struct ifnet *ifp)
 
 /* Frames come back out of the interface that they came in by. */
 void
-ether_input(struct worker *w, struct ifnet *ifp, struct pktvec *v)
+ether_input(struct worker *w, struct pktvec *v)
 {
 	for (unsigned i = 0; i < v->n; i++)
-		pkt_meta(v->m[i])->oif = ifp->if_index;
+		pkt_meta(v->m[i])->oif = pkt_meta(v->m[i])->iif;
 	if_transmit(w, v);
 }
 

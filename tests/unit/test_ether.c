@@ -114,7 +114,7 @@ test_sort(void **state)
 			frame(buf, cases[i].dst, cases[i].src, cases[i].tci, cases[i].type, 1900);
 			world_clear();
 			pktvec_add(&v, received(world_chain(buf, cases[i].len, seg)));
-			ether_input(world_worker, &world_if[1], &v);
+			ether_input(world_worker, &v);
 			assert_int_equal(v.n, 0);
 			assert_int_equal(world_n, 1);
 			e = &world_log[0];
@@ -167,7 +167,7 @@ test_bursts(void **state)
 			else
 				others++;
 		}
-		ether_input(world_worker, &world_if[1], &v);
+		ether_input(world_worker, &v);
 		assert_int_equal(world_n, n);
 		for (unsigned i = 0; i < world_n; i++) {
 			if (world_log[i].what == W_IP)
@@ -207,7 +207,7 @@ test_hostile(void **state)
 		}
 		world_clear();
 		pktvec_add(&v, received(world_chain(buf, len, 1 + (unsigned)random() % 30)));
-		ether_input(world_worker, &world_if[1], &v);
+		ether_input(world_worker, &v);
 		assert_int_equal(world_n, 1);
 		assert_int_equal(world_alive, 0);
 	}
@@ -228,7 +228,7 @@ test_stripped_tag(void **state)
 		world_clear();
 		v.n = 0;
 		pktvec_add(&v, m);
-		ether_input(world_worker, &world_if[1], &v);
+		ether_input(world_worker, &v);
 		assert_int_equal(world_count(W_IP), vid == 0);
 		assert_int_equal(world_drops(DROP_ETHER_NOVLAN), vid == 1);
 	}
@@ -383,7 +383,7 @@ test_chatter(void **state)
 		world_clear();
 		neigh_watch_add(cases[i].watched);
 		pktvec_add(&v, received(world_packet(buf, sizeof(buf))));
-		ether_input(world_worker, &world_if[1], &v);
+		ether_input(world_worker, &v);
 		neigh_watch_add(-(int)cases[i].watched);
 		if (world_count(W_PUNT) != cases[i].passes || world_drops(DROP_ARP_CHATTER) == cases[i].passes)
 			fail_msg("%s", cases[i].name);

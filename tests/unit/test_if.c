@@ -240,6 +240,87 @@ test_bursts(void **state)
 	assert_true(sum_holds());
 }
 
+/* Frames as devices' polls bring them: ether_input's double sends each back out of the interface it came in by. */
+struct polls {
+	struct ifnet *ifp[NIF];
+	unsigned n[NIF];  /* so many each */
+	unsigned waiting; /* frames that no stage has seen when the polls are over */
+};
+
+static void
+polls_run(struct worker *w, void *arg)
+{
+	struct polls *p = arg;
+
+	for (unsigned k = 0; k < NIF; k++) {
+		uint16_t room;
+		struct rte_mbuf **m = if_receive_room(w, &room);
+
+		if (room < PKT_VEC / 2 || room % 8 != 0)
+			abort();
+		for (unsigned i = 0; i < p->n[k] && i < room; i++) {
+			m[i] = rte_pktmbuf_alloc(w->pool);
+			memset(rte_pktmbuf_append(m[i], 60 + k), 1, 1);
+			memset(pkt_meta(m[i]), 0xff, sizeof(struct pktmeta));
+		}
+		if (p->n[k] > room)
+			p->n[k] = room;
+		if (p->n[k] > 0)
+			if_received(w, p->ifp[k], 0, p->n[k]);
+	}
+	p->waiting = w->nrx;
+	if (w->nrx > 0)
+		if_receive(w);
+	if (w->nrx != 0 || w->rx->nruns != 0)
+		abort();
+	if_flush(w);
+}
+
+static void
+test_receive(void **state)
+{
+	static const unsigned sizes[] = {0, 1, 2, 7, 31, 32, 33, 64};
+	const unsigned nsizes = sizeof(sizes) / sizeof(sizes[0]);
+	struct record rec[NIF];
+	struct polls p = {0};
+
+	for (unsigned k = 0; k < NIF; k++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "rec%u", k);
+		p.ifp[k] = rec_create(name, &rec[k], IFT_SMP_ETHER);
+	}
+	/* each combination of sizes, with none or one of the interfaces down */
+	for (unsigned run = 0; run < nsizes * nsizes * nsizes * (NIF + 1); run++) {
+		unsigned r = run, down = run % (NIF + 1);
+		struct if_stats before[NIF], after;
+
+		for (unsigned k = 0; k < NIF; k++) {
+			r /= k == 0 ? NIF + 1 : nsizes;
+			p.n[k] = sizes[r % nsizes];
+			memset(&rec[k], 0, sizeof(rec[k]));
+			if_set_flags(p.ifp[k], k == down ? 0 : IFF_SMP_UP, k == down ? IFF_SMP_UP : 0);
+			if_stats_sum(p.ifp[k], &before[k]);
+		}
+		run_on_worker(polls_run, &p);
+		assert_true(p.waiting <= PKT_VEC / 2);
+		for (unsigned k = 0; k < NIF; k++) {
+			if_stats_sum(p.ifp[k], &after);
+			assert_int_equal(after.ipackets - before[k].ipackets, p.n[k]);
+			assert_int_equal(after.ibytes - before[k].ibytes, p.n[k] * (60 + k));
+			assert_int_equal(after.imcasts - before[k].imcasts, p.n[k]);
+			assert_int_equal(after.idrops - before[k].idrops, k == down ? p.n[k] : 0);
+			assert_int_equal(rec[k].n, k == down ? 0 : p.n[k]);
+			for (unsigned i = 0; i < rec[k].n; i++)
+				assert_int_equal(rec[k].seq[i], 0); /* metadata was cleared */
+		}
+	}
+	for (unsigned k = 0; k < NIF; k++)
+		destroy(p.ifp[k]);
+	UNTIL(pools_full());
+	assert_true(sum_holds());
+}
+
 static void
 test_down_and_gone(void **state)
 {
@@ -935,6 +1016,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_bursts),
+	    cmocka_unit_test(test_receive),
 	    cmocka_unit_test(test_down_and_gone),
 	    cmocka_unit_test(test_promisc),
 	    cmocka_unit_test(test_addr_refused),
@@ -952,7 +1034,8 @@ main(void)
 	mp_log_level = MP_LOG_ERR - 1;
 	if (mp_eal_init() != 0 || pkt_init() != 0 || mp_start(&conf, base) != 0 || ifnet_init() != 0)
 		return 1;
-	mp_hooks = (struct mp_hooks){.resume = pkt_resume, .reinput = pkt_run_reinput, .flush = if_flush};
+	mp_hooks = (struct mp_hooks){
+	    .receive = if_receive, .resume = pkt_resume, .reinput = pkt_run_reinput, .flush = if_flush};
 	if (mp_run() != 0)
 		return 1;
 	r = cmocka_run_group_tests(tests, NULL, NULL);
