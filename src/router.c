@@ -19,7 +19,8 @@
 static void
 stages_register(void)
 {
-	mp_hooks = (struct mp_hooks){.receive = if_receive, .resume = pkt_resume, .reinput = pkt_run_reinput, .flush = if_flush};
+	mp_hooks = (struct mp_hooks){
+	    .receive = if_receive, .resume = pkt_resume, .reinput = pkt_run_reinput, .flush = if_flush};
 	pkt_stage_register(PKT_ETHER_INPUT, ether_input);
 	pkt_stage_register(PKT_IP_INPUT, ip_input);
 	pkt_stage_register(PKT_IP6_INPUT, ip6_input);

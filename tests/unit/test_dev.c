@@ -413,7 +413,8 @@ start(void)
 	    ifnet_init() != 0 || route_init() != 0 || neigh_init() != 0 || ip_init() != 0 || ip6_init() != 0 ||
 	    dev_init() != 0)
 		return -1;
-	mp_hooks = (struct mp_hooks){.receive = if_receive, .resume = pkt_resume, .reinput = pkt_run_reinput, .flush = if_flush};
+	mp_hooks = (struct mp_hooks){
+	    .receive = if_receive, .resume = pkt_resume, .reinput = pkt_run_reinput, .flush = if_flush};
 	pkt_stage_register(PKT_IF_TRANSMIT, if_transmit);
 	return mp_run();
 }
