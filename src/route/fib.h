@@ -1,50 +1,56 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * FIB look-ups, inline.  Included by route/route.h.
+ * FIB: what workers read.  Included by route/route.h; fib_ctl.c and fib_node_ctl.c write it.
  *
- * A FIB is one array of words: a root of 2^16 words, one for each value of the first 16 bits of an address, then blocks
- * of 256 words, one for each value of the next octet.  A word is a next hop index, or, with FIB_CHILD, the place in
- * the array of the block that decides by the next octet.
+ * A look-up starts at a word of the root: IPv4 by the first 18 bits of the address, IPv6 by the first 26 inside of
+ * 2000::/3 and by the first 16 outside.  A word is a next hop index, or with FIB_CHILD the place of a chunk:
  *
- * Synchronization: see fib_ctl.c.
+ *  inner	u64 bitmap, values.  Decides by 6 bits of the address.  A bit is set where a value begins to hold; the
+ *		number of bits set up to the address's own is the value's position.
+ *  leaf	n, n - 1 keys, n values.  The keys are the first addresses of the ranges (of what follows the bits decided
+ *		so far, left-aligned in 32 or, FIB_KEY64, 64 bits); the first range begins at 0.  n has a key's size.
+ *
+ * Values are words, or 16-bit next hop indexes unless FIB_WIDE.  FIB_LO: the chunk decides by the lower half of an IPv6
+ * address; its bits count from 64.  The value 0 says that no prefix longer than FIB4_TOP_BITS or FIB6_TOP_BITS decides:
+ * then the answer is the top's word of the address's first 8 or 16 bits.  A change of a default route is so a change of the
+ * top alone.
+ *
+ * Synchronization: control is the only writer.  A chunk is built first, published by one release store of the word that
+ * names it, and never changes but for the words in it that name other chunks; the old one is used again after a grace
+ * period.  Root, top and such words are [a].  fib_view.version is raised before the top changes: a reader that sees
+ * it raised between two of its loads begins again, as its answer may mix two changes.
+ * Lifetime: from fib_init to fib_fini; nothing moves.
  */
 #ifndef SMPNET_FIB_H
 #define SMPNET_FIB_H
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
 #define FIB_CHILD 0x80000000u
+#define FIB_LEAF  0x40000000u
+#define FIB_LO	  0x20000000u
+#define FIB_WIDE  0x10000000u
+#define FIB_KEY64 0x08000000u
+#define FIB_PLACE 0x07ffffffu /* of the chunk, in 8 octets */
 
-extern _Atomic uint32_t *fib4_words; /* [I] after route_init; the words are [a] */
-extern _Atomic uint32_t *fib6_words; /* [I] after route_init; the words are [a] */
+#define FIB_STRIDE    6
+#define FIB4_TOP_BITS 8
+#define FIB6_TOP_BITS 16
+#define FIB4_ROOT     18
+#define FIB6_ROOT     26	 /* inside of 2000::/3 */
+#define FIB6_OUTSIDE  (1u << 16) /* words of the root for the rest, in front */
+#define FIB6_NROOT    ((1u << 23) + FIB6_OUTSIDE)
 
-static inline uint32_t
-fib_lookup4(uint32_t dst_network_order)
-{
-	uint32_t dst = ntohl(dst_network_order);
-	uint32_t w = atomic_load_explicit(&fib4_words[dst >> 16], memory_order_acquire);
+struct fib_view {
+	_Atomic uint32_t *root;	   /* [I] the words are [a] */
+	_Atomic uint32_t *top;	   /* [I] the words are [a] */
+	char *chunks;		   /* [I] FIB_PLACE counts from here */
+	_Atomic uint32_t *version; /* [I] the word is [a] */
+};
 
-	if (w & FIB_CHILD) {
-		w = atomic_load_explicit(&fib4_words[(w & ~FIB_CHILD) + ((dst >> 8) & 255)], memory_order_acquire);
-		if (w & FIB_CHILD)
-			w = atomic_load_explicit(&fib4_words[(w & ~FIB_CHILD) + (dst & 255)], memory_order_acquire);
-	}
-	return w;
-}
-
-static inline uint32_t
-fib_lookup6(const struct in6_addr *dst)
-{
-	const uint8_t *a = dst->s6_addr;
-	uint32_t w = atomic_load_explicit(&fib6_words[a[0] << 8 | a[1]], memory_order_acquire);
-
-	/* A block that decides by the last octet has no children, which ends the loop. */
-	for (unsigned i = 2; w & FIB_CHILD; i++)
-		w = atomic_load_explicit(&fib6_words[(w & ~FIB_CHILD) + a[i]], memory_order_acquire);
-	return w;
-}
+extern struct fib_view fib4_view; /* [I] after route_init */
+extern struct fib_view fib6_view; /* [I] after route_init */
 
 #endif

@@ -2,101 +2,87 @@
 /*
  * FIB: changes.
  *
- * Synchronization: control is the only writer.  Every word holds the complete answer for its addresses (a shorter
- * prefix is copied into all words that it decides), so that one store of a word is one change, and a worker that looks
- * up during a change finds the old or the new answer.  A new block is filled before the release store that publishes
- * it; a block that no longer holds a longer prefix is replaced by the answer of all its words. For each word control
- * remembers the length of the prefix that decides it (plens), so that a prefix that is removed gives back exactly its
- * own words. Lifetime: the arrays are reserved once and never move; a block that was taken out is used again after a
- * grace period.
+ * Prefixes of up to 8 (IPv4) or 16 bits (IPv6) are words of the top, those of up to as many bits as the root decides are words of the root,
+ * and the others belong to a node below a word of the root (fib_node_ctl.c).  For each word of top and root control remembers
+ * the length of the prefix that decides it, so that a prefix that is removed gives back exactly its own words.
+ *
+ * Synchronization: control is the only writer; fib.h says what workers see.
+ * Lifetime: root and top never move; chunks are used again after a grace period.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "route/fib_var.h"
 #include "route/route.h"
 
-#define FIB_ROOT       65536u
-#define FIB_BLOCK      256u
-#define FIB_ROOT_BITS  16u
-#define FIB_MAXLEVELS  15u
-#define FIB4_MAXBLOCKS (1u << 20)
-#define FIB6_MAXBLOCKS (1u << 21)
-#define FIB_NONE       UINT32_MAX
+#define FIB_MAXNODES (1u << 23)
+#define FIB6_LIMIT   32
+/* Room that one change needs besides what is there already: a leaf that bursts, and a node for every step. */
+#define FIB_ROOM ((size_t)128 * FIB_MAXCHUNK + FIB_NCLASSES * FIB_SLAB)
+/* What is left for removals, which must not fail, is this part of all. */
+#define FIB_LEFT 4
 
-struct fib_block {
-	uint32_t next;	 /* [c] in a list of free or waiting blocks */
-	uint16_t longer; /* [c] words that are children or decided by a prefix longer than the block's own position */
+struct fib_root {
+	uint32_t node;	/* [c] plus 1; 0: none */
+	uint32_t cover; /* [c] next hop by the prefix that decides the word, 0: by the top */
+	uint8_t plen;	/* [c] of that prefix, 0: none */
 };
 
 struct fib {
-	_Atomic uint32_t *words;  /* [I] the words are [a] */
-	uint8_t *plens;		  /* [c] of each word */
-	struct fib_block *blocks; /* [c] */
-	uint32_t nblocks;	  /* [I] */
-	unsigned octets;	  /* [I] of an address */
-	uint32_t fresh;		  /* [c] blocks from here on were never used */
-	uint32_t free;		  /* [c] list */
-	uint32_t nfree;		  /* [c] */
-	uint32_t removed;	  /* [c] list: taken out, no grace period begun */
-	uint32_t waiting;	  /* [c] list: in the grace period */
-	struct mp_deferred grace; /* [c] */
+	struct fib_view view;	  /* [I] */
+	uint32_t nroot, ntop;	  /* [I] words */
+	unsigned top_bits;	  /* [I] */
+	struct fib_root *root;	  /* [c] */
+	uint8_t *top_plen;	  /* [c] plus 1; 0: none */
+	size_t view_octets;	  /* [I] of the mapping of root and top */
+	struct fib_chunks chunks; /* [c] */
+	struct fib_nodes nodes;	  /* [c] */
 };
 
 static struct fib fib4, fib6;
-
-static void fib_grace_begin(struct fib *);
-
-static void *
-fib_reserve(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	(void)madvise(p, size, MADV_DONTDUMP);
-	return p;
-}
-
-static size_t
-fib_nwords(const struct fib *f)
-{
-	return FIB_ROOT + (size_t)f->nblocks * FIB_BLOCK;
-}
+static struct {
+	_Atomic uint32_t version; /* [a] raised before the top changes */
+	char pad[MP_CACHELINE - sizeof(uint32_t)];
+} fib_versions[2] __attribute__((aligned(MP_CACHELINE)));
 
 static void
 fib_release(struct fib *f)
 {
-	if (f->words != NULL)
-		munmap(f->words, fib_nwords(f) * sizeof(*f->words));
-	if (f->plens != NULL)
-		munmap(f->plens, fib_nwords(f));
-	if (f->blocks != NULL)
-		munmap(f->blocks, f->nblocks * sizeof(*f->blocks));
-	f->words = NULL;
-	f->plens = NULL;
-	f->blocks = NULL;
+	fib_nodes_fini(&f->nodes);
+	fib_chunks_fini(&f->chunks);
+	if (f->view.root != NULL)
+		munmap(f->view.root, f->view_octets);
+	if (f->root != NULL)
+		munmap(f->root, f->nroot * sizeof(*f->root));
+	if (f->top_plen != NULL)
+		munmap(f->top_plen, f->ntop);
+	f->view.root = NULL;
+	f->root = NULL;
+	f->top_plen = NULL;
 }
 
 static int
-fib_create(struct fib *f, unsigned octets, uint32_t nblocks)
+fib_create(struct fib *f, uint32_t nroot, unsigned top_bits, uint16_t limit, _Atomic uint32_t *version)
 {
-	*f = (struct fib){.octets = octets, .free = FIB_NONE, .removed = FIB_NONE, .waiting = FIB_NONE};
-
-	/* Where the machine refuses to promise memory that is not touched, a smaller table has to do. */
-	for (f->nblocks = nblocks; f->nblocks >= 1024; f->nblocks /= 2) {
-		f->words = fib_reserve(fib_nwords(f) * sizeof(*f->words));
-		f->plens = fib_reserve(fib_nwords(f));
-		f->blocks = fib_reserve(f->nblocks * sizeof(*f->blocks));
-		if (f->words != NULL && f->plens != NULL && f->blocks != NULL) {
-			lines_table(f->words, fib_nwords(f) * sizeof(*f->words), "FIB");
-			return 0;
-		}
+	*f = (struct fib){.nroot = nroot, .ntop = 1u << top_bits, .top_bits = top_bits};
+	f->view_octets = ((size_t)f->nroot + f->ntop) * sizeof(*f->view.root);
+	f->view.root = fib_reserve(f->view_octets);
+	f->root = fib_reserve(f->nroot * sizeof(*f->root));
+	f->top_plen = fib_reserve(f->ntop);
+	if (f->view.root == NULL || f->root == NULL || f->top_plen == NULL || fib_chunks_init(&f->chunks) != 0 ||
+	    fib_nodes_init(&f->nodes, &f->chunks, FIB_MAXNODES, limit) != 0) {
 		fib_release(f);
+		return -ENOMEM;
 	}
-	return -ENOMEM;
+	f->view.top = f->view.root + f->nroot;
+	f->view.chunks = f->chunks.base;
+	f->view.version = version;
+	lines_table(f->view.root, f->view_octets, "FIB");
+	lines_table(f->chunks.base, (size_t)f->chunks.nslabs * FIB_SLAB, "FIB");
+	/* Place 0 is where a look-up that is done reads on: one run of value 0, as an inner node and as a leaf. */
+	*(uint64_t *)(void *)(f->chunks.base + (size_t)fib_chunk_get(&f->chunks, 24) * 8) = 1;
+	return 0;
 }
 
 int
@@ -105,16 +91,16 @@ fib_init(void)
 	int error;
 
 	ASSERT_CONTROL();
-	error = fib_create(&fib4, 4, FIB4_MAXBLOCKS);
+	error = fib_create(&fib4, 1u << FIB4_ROOT, FIB4_TOP_BITS, 0, &fib_versions[0].version);
 	if (error)
 		return error;
-	error = fib_create(&fib6, 16, FIB6_MAXBLOCKS);
+	error = fib_create(&fib6, FIB6_NROOT, FIB6_TOP_BITS, FIB6_LIMIT, &fib_versions[1].version);
 	if (error) {
 		fib_release(&fib4);
 		return error;
 	}
-	fib4_words = fib4.words;
-	fib6_words = fib6.words;
+	fib4_view = fib4.view;
+	fib6_view = fib6.view;
 	return 0;
 }
 
@@ -122,8 +108,6 @@ fib_init(void)
 void
 fib_fini(void)
 {
-	fib4_words = NULL;
-	fib6_words = NULL;
 	fib_release(&fib4);
 	fib_release(&fib6);
 }
@@ -134,265 +118,186 @@ fib_of(int family)
 	return family == AF_INET ? &fib4 : &fib6;
 }
 
-static inline uint32_t
-fib_load(struct fib *f, uint32_t place)
-{
-	return atomic_load_explicit(&f->words[place], memory_order_relaxed);
-}
-
-static inline void
-fib_store(struct fib *f, uint32_t place, uint32_t word)
-{
-	atomic_store_explicit(&f->words[place], word, memory_order_release);
-}
-
-static inline uint32_t
-fib_block_place(uint32_t block)
-{
-	return FIB_ROOT + block * FIB_BLOCK;
-}
-
-static uint32_t
-fib_available(const struct fib *f)
-{
-	return f->nfree + (f->nblocks - f->fresh);
-}
-
-/* There is one: the caller asked fib_available. */
-static uint32_t
-fib_block_get(struct fib *f)
-{
-	uint32_t b = f->free;
-
-	if (b == FIB_NONE)
-		return f->fresh++;
-	f->free = f->blocks[b].next;
-	f->nfree--;
-	return b;
-}
-
-static void
-fib_grace_over(struct mp_deferred *d)
-{
-	struct fib *f = (struct fib *)((char *)d - offsetof(struct fib, grace));
-
-	while (f->waiting != FIB_NONE) {
-		uint32_t b = f->waiting;
-
-		f->waiting = f->blocks[b].next;
-		f->blocks[b].next = f->free;
-		f->free = b;
-		f->nfree++;
-	}
-	if (f->removed != FIB_NONE)
-		fib_grace_begin(f);
-}
-
-static void
-fib_grace_begin(struct fib *f)
-{
-	f->waiting = f->removed;
-	f->removed = FIB_NONE;
-	mp_defer(&f->grace, fib_grace_over);
-}
-
-static void
-fib_block_put(struct fib *f, uint32_t b)
-{
-	f->blocks[b].next = f->removed;
-	f->removed = b;
-	if (f->waiting == FIB_NONE)
-		fib_grace_begin(f);
-}
-
 /* => control */
 uint32_t
 fib_blocks(int family)
 {
-	struct fib *f = fib_of(family);
-
-	return f->fresh - f->nfree;
+	return fib_of(family)->chunks.used - 1;
 }
 
 /* => control; octets that workers read; what waits for a grace period is in it */
 size_t
 fib_memory(int family)
 {
-	return (FIB_ROOT + (size_t)fib_blocks(family) * FIB_BLOCK) * sizeof(uint32_t);
+	const struct fib *f = fib_of(family);
+	static unsigned char pages[(FIB6_NROOT + FIB6_OUTSIDE) / 1024];
+	size_t octets = fib_chunks_octets(&f->chunks);
+
+	/* Of root and top what was ever touched */
+	if (mincore((void *)(uintptr_t)f->view.root, f->view_octets, pages) != 0)
+		return octets + f->view_octets;
+	for (size_t i = 0; i < f->view_octets / 4096; i++)
+		octets += pages[i] & 1 ? 4096 : 0;
+	return octets;
 }
 
-/* The way to a prefix: the words passed, from the root down; level 0 is the root, whose index takes 16 bits. */
-struct fib_way {
-	uint32_t base[FIB_MAXLEVELS];  /* first word of the root or block */
-	uint32_t index[FIB_MAXLEVELS]; /* of the word in it */
-	unsigned last;		       /* the level that holds the prefix or where the blocks end */
-	unsigned bits;		       /* of the address decided after level last */
-};
-
-/* True if the blocks down to plen are there; otherwise way->last is where the first one is missing. */
-static bool
-fib_walk(struct fib *f, const struct rt_key *key, unsigned plen, struct fib_way *way)
+/* => control; octets that only control reads */
+size_t
+fib_memory_control(int family)
 {
-	uint32_t base = 0, index = key->hi >> 48;
-	unsigned level = 0, bits = FIB_ROOT_BITS;
+	const struct fib *f = fib_of(family);
 
-	for (;;) {
-		uint32_t w;
-
-		way->base[level] = base;
-		way->index[level] = index;
-		way->last = level;
-		way->bits = bits;
-		if (plen <= bits)
-			return true;
-		w = fib_load(f, base + index);
-		if (!(w & FIB_CHILD))
-			return false;
-		base = w & ~FIB_CHILD;
-		index = rt_key_octet(key, bits / 8);
-		bits += 8;
-		level++;
-	}
+	return f->nodes.octets + f->nodes.used * sizeof(struct fib_node) + fib_chunks_octets(&f->chunks) / 2;
 }
 
-static inline unsigned
-fib_level_start(unsigned bits)
+/* Octets of chunks that would be left after a change; whatever a short prefix covers may have to be built again. */
+static size_t
+fib_room(const struct fib *f, bool is_short)
 {
-	return bits == FIB_ROOT_BITS ? 0 : bits - 8;
+	size_t need = FIB_ROOM + (is_short ? f->nodes.octets * 2 + f->nodes.used * (size_t)40 : 0);
+	size_t room = fib_chunks_room(&f->chunks);
+
+	return room > need ? room - need : 0;
 }
 
-static inline uint32_t
-fib_block_of(uint32_t base)
+static inline void
+fib_word_set(_Atomic uint32_t *word, uint32_t v)
 {
-	return (base - FIB_ROOT) / FIB_BLOCK;
+	if (atomic_load_explicit(word, memory_order_relaxed) != v)
+		atomic_store_explicit(word, v, memory_order_release);
 }
 
-/* Gives the words of n, from place on and in all blocks below them, that want(plen) chooses to (plen, nh). */
+/* Words of the top that key/plen covers and that a prefix of low to high bits decides go to plen and nh. */
 static void
-fib_replace(struct fib *f, uint32_t place, uint32_t n, unsigned low, unsigned high, unsigned plen, uint32_t nh)
+fib_top_change(struct fib *f, uint64_t hi, unsigned plen, unsigned low, unsigned high, unsigned newplen, uint32_t nh)
 {
-	for (uint32_t i = place; i < place + n; i++) {
-		uint32_t w = fib_load(f, i);
+	uint32_t n = 1u << (f->top_bits - plen), at = (uint32_t)(hi >> (64 - f->top_bits)) & ~(n - 1);
 
-		if (w & FIB_CHILD) {
-			fib_replace(f, w & ~FIB_CHILD, FIB_BLOCK, low, high, plen, nh);
-		} else if (f->plens[i] >= low && f->plens[i] <= high) {
-			f->plens[i] = plen;
-			if (w != nh)
-				fib_store(f, i, nh);
+	atomic_fetch_add_explicit(f->view.version, 1, memory_order_release);
+	for (uint32_t i = at; i < at + n; i++)
+		if (f->top_plen[i] >= low && f->top_plen[i] <= high) {
+			f->top_plen[i] = newplen;
+			fib_word_set(&f->view.top[i], nh);
 		}
-	}
 }
 
-/* Words of a block's range that count in fib_block.longer */
-static unsigned
-fib_count_longer(struct fib *f, uint32_t place, uint32_t n, unsigned start)
+/* The word of the root and the bits it decides */
+static uint32_t
+fib_root_at(const struct fib *f, uint64_t hi, unsigned *bits)
 {
-	unsigned count = 0;
-
-	for (uint32_t i = place; i < place + n; i++)
-		count += (fib_load(f, i) & FIB_CHILD) != 0 || f->plens[i] > start;
-	return count;
+	if (f == &fib4) {
+		*bits = FIB4_ROOT;
+		return hi >> (64 - FIB4_ROOT);
+	}
+	*bits = hi >> 61 == 1 ? FIB6_ROOT : FIB6_TOP_BITS;
+	return hi >> 61 == 1 ? FIB6_OUTSIDE + (uint32_t)(hi >> (64 - FIB6_ROOT) & (FIB6_NROOT - FIB6_OUTSIDE - 1))
+			     : (uint32_t)(hi >> 48);
 }
 
-/* Changes the range of words that key/plen covers at the level that holds it. */
+/* The same for words of the root */
 static void
-fib_range(
-    struct fib *f, const struct fib_way *way, unsigned plen, unsigned low, unsigned high, unsigned newplen, uint32_t nh)
+fib_root_change(struct fib *f, uint32_t at, uint32_t n, unsigned low, unsigned high, unsigned newplen, uint32_t nh)
 {
-	uint32_t n = 1u << (way->bits - plen), base = way->base[way->last];
-	uint32_t place = base + (way->index[way->last] & ~(n - 1));
-	unsigned start = fib_level_start(way->bits);
+	for (uint32_t i = at; i < at + n; i++) {
+		struct fib_root *r = &f->root[i];
 
-	if (base == 0) {
-		fib_replace(f, place, n, low, high, newplen, nh);
-	} else {
-		struct fib_block *b = &f->blocks[fib_block_of(base)];
-
-		b->longer -= fib_count_longer(f, place, n, start);
-		fib_replace(f, place, n, low, high, newplen, nh);
-		b->longer += fib_count_longer(f, place, n, start);
+		if (r->plen < low || r->plen > high)
+			continue;
+		r->plen = newplen;
+		r->cover = nh;
+		if (r->node != 0) {
+			fib_node_cover(&f->nodes, r->node - 1, nh);
+			nh = f->nodes.nodes[r->node - 1].word;
+		}
+		fib_word_set(&f->view.root[i], nh);
+		nh = r->cover;
 	}
 }
 
-/* Makes the blocks from way->last down to plen, with the word of key in them decided; one store publishes them. */
-static int
-fib_grow(struct fib *f, const struct rt_key *key, unsigned plen, uint32_t nh, struct fib_way *way)
+/*
+ * So much was removed without a grace period in between that nothing can be built any more.  Rather than lead to next
+ * hops that are gone, the longer prefixes under these words go.
+ */
+static void
+fib_drop(struct fib *f, uint32_t at, uint32_t n)
 {
-	uint32_t place = way->base[way->last] + way->index[way->last];
-	uint32_t answer = fib_load(f, place), publish = 0;
-	uint32_t answer_plen = f->plens[place], parent = place;
-	unsigned bits = way->bits, need = (plen - bits + 7) / 8;
+	mp_log(MP_LOG_ERR, "route: no memory for the forwarding table: longer prefixes are lost");
+	for (uint32_t i = at; i < at + n; i++) {
+		struct fib_root *r = &f->root[i];
 
-	if (fib_available(f) < need)
-		return -ENOMEM;
-	for (bits += 8;; bits += 8) {
-		uint32_t block = fib_block_get(f), base = fib_block_place(block);
-		uint32_t index = rt_key_octet(key, bits / 8 - 1);
-
-		for (uint32_t i = base; i < base + FIB_BLOCK; i++) {
-			atomic_store_explicit(&f->words[i], answer, memory_order_relaxed);
-			f->plens[i] = answer_plen;
-		}
-		if (parent == place)
-			publish = base | FIB_CHILD;
-		else
-			atomic_store_explicit(&f->words[parent], base | FIB_CHILD, memory_order_relaxed);
-		if (plen <= bits) {
-			uint32_t n = 1u << (bits - plen);
-
-			index &= ~(n - 1);
-			for (uint32_t i = base + index; i < base + index + n; i++) {
-				atomic_store_explicit(&f->words[i], nh, memory_order_relaxed);
-				f->plens[i] = plen;
-			}
-			f->blocks[block].longer = n;
-			break;
-		}
-		f->blocks[block].longer = 1;
-		parent = base + index;
+		if (r->node == 0)
+			continue;
+		fib_word_set(&f->view.root[i], r->cover);
+		fib_node_drop(&f->nodes, r->node - 1);
+		r->node = 0;
 	}
-	if (way->last > 0 && answer_plen <= fib_level_start(way->bits))
-		f->blocks[fib_block_of(way->base[way->last])].longer++;
-	fib_store(f, place, publish);
-	return 0;
 }
 
 int
 fib_set(int family, const struct rt_key *key, unsigned plen, uint32_t nh)
 {
 	struct fib *f = fib_of(family);
-	struct fib_way way;
+	unsigned bits;
+	uint32_t at = fib_root_at(f, key->hi, &bits);
+	struct fib_root *r = &f->root[at];
+	int error;
 
 	ASSERT_CONTROL();
-	if (!fib_walk(f, key, plen, &way))
-		return fib_grow(f, key, plen, nh, &way);
-	fib_range(f, &way, plen, 0, plen, plen, nh);
-	return 0;
+	if (plen <= f->top_bits) {
+		fib_top_change(f, key->hi, plen, 0, plen + 1, plen + 1, nh);
+		return 0;
+	}
+	if (fib_room(f, plen <= bits) < f->chunks.nslabs / FIB_LEFT * (size_t)FIB_SLAB)
+		return -ENOMEM;
+	if (plen <= bits) {
+		fib_root_change(f, at, 1u << (bits - plen), 0, plen, plen, nh);
+		fib_chunks_settle(&f->chunks);
+		return 0;
+	}
+	if (r->node == 0) {
+		uint32_t node = fib_node_new(&f->nodes, bits, false);
+
+		if (node == FIB_NONE)
+			return -ENOMEM;
+		r->node = node + 1;
+		f->nodes.nodes[node].cover = r->cover;
+		f->nodes.nodes[node].where = &f->view.root[at];
+	}
+	error = fib_node_set(&f->nodes, r->node - 1, key, plen, nh);
+	if (f->nodes.nodes[r->node - 1].n == 0) {
+		fib_node_free(&f->nodes, r->node - 1);
+		r->node = 0;
+	}
+	fib_chunks_settle(&f->chunks);
+	return error;
 }
 
 void
 fib_clear(int family, const struct rt_key *key, unsigned plen, unsigned cover_plen, uint32_t cover_nh)
 {
 	struct fib *f = fib_of(family);
-	struct fib_way way;
+	unsigned bits;
+	uint32_t at = fib_root_at(f, key->hi, &bits);
+	struct fib_root *r = &f->root[at];
 
 	ASSERT_CONTROL();
-	if (!fib_walk(f, key, plen, &way))
+	if (plen <= f->top_bits) {
+		fib_top_change(f, key->hi, plen, plen + 1, plen + 1, cover_nh != 0 ? cover_plen + 1 : 0, cover_nh);
 		return;
-	fib_range(f, &way, plen, plen, plen, cover_plen, cover_nh);
-
-	/* Blocks in which every word has the same answer now become that answer, from the bottom up. */
-	for (unsigned level = way.last, bits = way.bits; level > 0; level--, bits -= 8) {
-		uint32_t base = way.base[level], up = way.base[level - 1] + way.index[level - 1];
-		uint32_t block = fib_block_of(base);
-
-		if (f->blocks[block].longer != 0)
-			break;
-		f->plens[up] = f->plens[base];
-		fib_store(f, up, fib_load(f, base));
-		if (level > 1 && f->plens[up] <= fib_level_start(bits - 8))
-			f->blocks[fib_block_of(way.base[level - 1])].longer--;
-		fib_block_put(f, block);
 	}
+	if (cover_plen <= f->top_bits)
+		cover_plen = cover_nh = 0; /* by the top */
+	if (fib_room(f, plen <= bits) == 0)
+		fib_drop(f, at, plen <= bits ? 1u << (bits - plen) : 1);
+	if (plen <= bits) {
+		fib_root_change(f, at, 1u << (bits - plen), plen, plen, cover_plen, cover_nh);
+	} else if (r->node != 0) {
+		fib_node_clear(&f->nodes, r->node - 1, key, plen);
+		if (f->nodes.nodes[r->node - 1].n == 0) {
+			fib_word_set(&f->view.root[at], r->cover);
+			fib_node_free(&f->nodes, r->node - 1);
+			r->node = 0;
+		}
+	}
+	fib_chunks_settle(&f->chunks);
 }

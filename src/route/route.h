@@ -5,7 +5,7 @@
  * Synchronization: control is the only writer.  A worker looks up an address in the FIB (fib_lookup4, fib_lookup6: one
  * acquire load per step), gets a next hop index, and reads nexthop_get(index): an immutable object behind one RCU
  * pointer.  A change of a next hop replaces the object: every route that names the index moves at once.
- * Lifetime: FIB subtrees and replaced next hops are freed after a grace period.
+ * Lifetime: FIB chunks and replaced next hops are freed after a grace period.
  */
 #ifndef SMPNET_ROUTE_H
 #define SMPNET_ROUTE_H
@@ -106,11 +106,12 @@ nexthop_mark(struct worker *w, uint32_t index, const struct nexthop *nh)
 }
 
 /*
- * The FIB, workers' side: longest match, one per family (route/fib.h has the inline look-ups).
- * => worker or control; next hop index, NH_NOROUTE_INDEX where there is no route.
- *	fib_lookup4(dst in network order), fib_lookup6(const struct in6_addr *)
- * => the same for n destinations: several look-ups are in flight at a time
+ * The FIB, workers' side: longest match, one per family.
+ * => worker or control; next hop index, NH_NOROUTE_INDEX where there is no route; IPv4 in network order
  */
+uint32_t fib_lookup4(uint32_t dst_network_order);
+uint32_t fib_lookup6(const struct in6_addr *);
+/* => the same for n destinations: several look-ups are in flight at a time */
 void fib_lookup4_vec(const uint32_t *dst_network_order, uint32_t *nh, unsigned n);
 void fib_lookup6_vec(const struct in6_addr *const *, uint32_t *nh, unsigned n);
 

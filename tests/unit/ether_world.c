@@ -271,8 +271,7 @@ icmp_ctl_unreachable(struct rte_mbuf *m)
 /* Next hops and routes */
 struct nexthop *_Atomic nexthop_table[NH_MAX];
 _Atomic uint8_t *nexthop_marks[MP_MAXTHREADS];
-static _Atomic uint32_t fib4[65536 + 512]; /* 10.0.1.0/24 in full, the rest by the first 16 bits */
-_Atomic uint32_t *fib4_words = fib4;
+static uint32_t fib4[65536 + 256]; /* 10.0.1.0/24 in full, the rest by the first 16 bits */
 static uint32_t refs[65536];
 static uint32_t nh_next;
 
@@ -330,15 +329,21 @@ nexthop_used(uint32_t index)
 	return used;
 }
 
+uint32_t
+fib_lookup4(uint32_t dst)
+{
+	uint32_t a = ntohl(dst);
+
+	return a >> 8 == 0x0a0001 ? fib4[65536 + (a & 255)] : a >> 16 == 0x0a00 ? 0 : fib4[a >> 16];
+}
+
 void
 world_fib4(const char *addr, uint32_t nh)
 {
 	uint32_t a = ntohl(world_any(addr).in4.s_addr);
 
-	fib4[10 << 8] = FIB_CHILD | 65536;
-	fib4[65536 + 1] = FIB_CHILD | (65536 + 256);
 	if (a >> 8 == 0x0a0001)
-		fib4[65536 + 256 + (a & 255)] = nh;
+		fib4[65536 + (a & 255)] = nh;
 	else
 		fib4[a >> 16] = nh;
 }
