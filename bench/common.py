@@ -100,17 +100,28 @@ class Daemon:
 # Traffic: about 1,000 packets of 64 octets (60 in the file), many flows; the same file for all
 
 
+IMIX = [60, 590, 60, 60, 590, 60, 1514, 60, 590, 60, 590, 60]  # without FCS, in the order of their use
+
+
 def pcap(family, packets=1024, size=60):
     """About 1,000 frames, as many flows; the same file for all who are measured."""
+    return _pcap(family, [size] * packets, str(size))
+
+
+def imix(family, packets=1020):
+    return _pcap(family, IMIX * (packets // len(IMIX)), "imix")
+
+
+def _pcap(family, sizes, name):
     smac = bytes.fromhex("020000000001")
     frames = []
-    for i in range(packets):
+    for i, size in enumerate(sizes):
         sport, dport = 1024 + i * 7 % 50000, 2048 + i * 13 % 50000
         if family == 4:
             frames.append(udp4(PCAP_MAC[0], smac, f"10.9.{i // 250}.{1 + i % 250}", f"198.18.{i % 251}.{1 + i % 250}", sport, dport, size, ident=i))
         else:
             frames.append(udp6(PCAP_MAC[0], smac, f"2001:db8:9::{i:x}", f"2001:200:0:{i % 251:x}::{1 + i:x}", sport, dport, size))
-    return write_pcap(work / f"ipv{family}.{size}.pcap", frames)
+    return write_pcap(work / f"ipv{family}.{name}.pcap", frames)
 
 
 def vdev(path, queues=1, index=0):
@@ -262,7 +273,8 @@ def better_low(o, t):
     return t / o
 
 
-def forward(name, path, peer, run_them, run_us=run_smpnet):
+def forward(name, path, peer, run_them, run_us=run_smpnet, bytes_each=None):
+    """Alternating runs; bytes_each: octets of a packet on the wire, FCS included."""
     ours, theirs = [], []
     for _ in range(RUNS):
         theirs.append(run_them(path))
@@ -271,6 +283,8 @@ def forward(name, path, peer, run_them, run_us=run_smpnet):
     report(name, "packets/s", ours, theirs, peer, better_high)
     o, t = statistics.median(ours), statistics.median(theirs)
     note(f"cycles a packet: {mhz * 1e6 / o:.0f}, {peer} {mhz * 1e6 / t:.0f}")
+    if bytes_each:
+        note(f"octets on the wire: {o * bytes_each * 8 / 1e9:.1f} Gbit/s, {peer} {t * bytes_each * 8 / 1e9:.1f}")
 
 
 def cleanup():

@@ -37,6 +37,8 @@ const struct tool tools[] = {
 	"usage: top [-1] [-d seconds] [-t text] [--json]\n"},
     {"stages", stages_main, "where the workers' cycles go",
 	"usage: stages [-a] [-c count] [-w seconds] [-W worker] [--json]\n"},
+    {"bench", bench_main, "cycles a packet of each path on this machine",
+	"usage: bench [-l cpu] [-n rounds] [-r routes] [-t milliseconds] [--json]\n"},
     {"attach", attach_main, "take a device in", NULL},
     {"detach", attach_main, "give a device back", NULL},
     {"config", config_main, "save, check or apply a configuration",

@@ -38,6 +38,7 @@ int attach_main(int, char **);
 int config_main(int, char **);
 int top_main(int, char **);
 int stages_main(int, char **);
+int bench_main(int, char **);
 int dumpbus_main(int, char **);
 int pcapin_main(int, char **);
 

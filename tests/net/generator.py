@@ -134,7 +134,7 @@ def counts(family):
         need(st["ipackets"] == out + gone, f"received {st['ipackets']}, sent {out}, dropped {gone}")
         need((s["missed"] > 0) if ring else out > 3000, f"ring of one slot at 20 million packets/s: {s}" if ring else f"sent {out}")
         if not ring:
-            need(st["idrops"] == s["missed"], "missed packets are the interface's input drops")
+            need(st["idrops"] >= s["missed"], "missed packets are not among the interface's input drops")
     smp("detach", "gen0")
     # as many as are asked for; taken away in the middle
     smp("attach", f"gen0,family={family}")

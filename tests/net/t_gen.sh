@@ -54,3 +54,16 @@ frames_body() {
 	frames generator R
 	finish
 }
+
+test_case bench "smpnet bench runs every path in a daemon of its own and leaves nothing behind"
+bench_body() {
+	mkdir tmp
+	atf_check -o save:out -e empty env TMPDIR="$PWD/tmp" "$BUILD/smpnet" bench -n 1 -t 10 -r 1000 --json
+	python3 -c '
+import json
+paths = json.load(open("out"))["paths"]
+assert len(paths) == 20 and len({p["name"] for p in paths}) == 20, paths
+assert all(p["cycles"] > 0 and p["source_sink"] > 0 for p in paths), paths' || atf_fail "$(cat out)"
+	[ -z "$(ls tmp)" ] || atf_fail "left behind: $(ls tmp)"
+	atf_check -s exit:1 -e match:"bench: CPU 1023: this process may not use it" "$BUILD/smpnet" bench -l 1023
+}
