@@ -70,6 +70,28 @@ int smpnet_error_code(const struct smpnet *);
  */
 int smpnet_call(struct smpnet *, const char *method, json_t *params, json_t **result);
 
+/*
+ * A long list, in pages, whatever its length: route.list ("routes"), neigh.list ("neighbours").  fn gets each element
+ * (borrowed), in order; the list may change meanwhile: what is there all the time comes once.
+ * => 0 or -errno, as smpnet_call; fn may have been called before a failure
+ */
+int smpnet_list(struct smpnet *, const char *method, const char *member, json_t *params,
+    void (*fn)(json_t *element, void *arg), void *arg);
+
+/*
+ * Routes, by route.batch: put() keeps a change and sends it with others; end() sends the rest and waits for all answers.
+ * Several requests are under way, so that a full table takes seconds.  One that fails does not stop those after it.
+ * what: "add", "change", "delete".  gateway: NULL for none; options: as route.batch has them, taken, or NULL.
+ * failed (may be NULL) is called for each that fails: its prefix and why.
+ * => 0 or -errno of the connection; end: how many were done, or -errno
+ */
+struct smpnet_routes;
+struct smpnet_routes *smpnet_routes_begin(
+    struct smpnet *, void (*failed)(void *arg, const char *prefix, const char *why), void *arg); /* NULL: no memory */
+int smpnet_routes_put(
+    struct smpnet_routes *, const char *what, const char *prefix, const char *gateway, json_t *options);
+long smpnet_routes_end(struct smpnet_routes *);
+
 /* A request without an answer. */
 int smpnet_notify(struct smpnet *, const char *method, json_t *params);
 

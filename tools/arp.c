@@ -81,15 +81,23 @@ by_address(const void *a, const void *b)
 	return (ntohl(x.s_addr) < ntohl(y.s_addr)) - (ntohl(x.s_addr) > ntohl(y.s_addr));
 }
 
+static void
+collect(json_t *element, void *list)
+{
+	json_array_append(list, element);
+}
+
 static int
 show_all(bool numeric, bool detailed, bool json)
 {
-	json_t *list = tool_call("neigh.list", json_pack("{s:s}", "family", "inet"));
-	size_t n = json_array_size(list);
+	json_t *params = json_pack("{s:s}", "family", "inet"), *list = json_array();
 	json_t **sorted;
+	size_t n;
 
 	if (json)
-		return tool_print_json(list);
+		return tool_list_json("neigh.list", "neighbours", params);
+	tool_list("neigh.list", "neighbours", params, collect, list);
+	n = json_array_size(list);
 	if ((sorted = calloc(n + 1, sizeof(json_t *))) == NULL)
 		tool_fail(1, "out of memory");
 	for (size_t i = 0; i < n; i++)

@@ -147,12 +147,21 @@ config_main(int argc, char **argv)
 	json_t *r;
 
 	if (argc == 2 && strcmp(argv[1], "save") == 0) {
-		r = tool_call("config.save", NULL);
+		json_t *next = NULL;
+
 		if (json)
-			return tool_print_json(r);
-		fputs(jstr(r, "text"), stdout);
-		json_decref(r);
-		return 0;
+			return tool_print_json(tool_call("config.save", NULL));
+		do { /* in pages; a table may be long */
+			json_t *p = json_pack("{s:i}", "limit", 65536);
+
+			if (next != NULL)
+				json_object_set_new(p, "after", next);
+			r = tool_call("config.save", p);
+			next = json_incref(json_object_get(r, "next"));
+			fputs(jstr(r, "text"), stdout);
+			json_decref(r);
+		} while (next != NULL);
+		return fflush(stdout) == 0 ? 0 : 1;
 	}
 	if (argc == 3 && strcmp(argv[1], "check") == 0)
 		return config_file("config.check", argv[2]);

@@ -36,14 +36,20 @@ print_entry(const json_t *n, bool numeric)
 	    jbool(n, "proxy") ? "p" : "");
 }
 
+static void
+show_entry(json_t *n, void *arg)
+{
+	print_entry(n, *(const bool *)arg);
+}
+
 static int
 show_all(bool numeric, bool stamp, bool json)
 {
-	json_t *list = tool_call("neigh.list", json_pack("{s:s}", "family", "inet6")), *n;
-	size_t i;
+	json_t *params = json_pack("{s:s}", "family", "inet6");
 
 	if (json)
-		return tool_print_json(list);
+		return tool_list_json("neigh.list", "neighbours", params);
+	tool_server();
 	if (stamp) {
 		time_t now = time(NULL);
 		char when[16];
@@ -52,9 +58,7 @@ show_all(bool numeric, bool stamp, bool json)
 		printf("%s ", when);
 	}
 	print_header();
-	json_array_foreach (list, i, n)
-		print_entry(n, numeric);
-	json_decref(list);
+	tool_list("neigh.list", "neighbours", params, show_entry, &numeric);
 	return 0;
 }
 

@@ -201,16 +201,7 @@ show_rates(const struct netstat_options *o)
 static int
 show_routes(const struct netstat_options *o)
 {
-	json_t *p = json_object(), *list;
-
-	if (o->family != NULL)
-		json_object_set_new(p, "family", json_string(o->family));
-	list = tool_call("route.list", p);
-	if (o->json)
-		return tool_print_json(list);
-	routes_print(stdout, list, o->family, (o->numeric ? ROUTES_NUMERIC : 0) | (o->verbose ? ROUTES_WIDE : 0));
-	json_decref(list);
-	return 0;
+	return routes_print(o->family, (o->numeric ? ROUTES_NUMERIC : 0) | (o->verbose ? ROUTES_WIDE : 0), o->json);
 }
 
 int

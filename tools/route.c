@@ -297,12 +297,24 @@ change(int argc, char **argv, bool numeric, bool json)
 	tool_parse(argc, argv, &cmd);
 	for (unsigned i = 0; i < cmd.ncalls; i++) {
 		struct cmd_call *c = &cmd.calls[i];
+		bool flush = strcmp(c->method, "route.flush") == 0;
 		json_t *result = NULL;
-		int error = tool_try(c->method, json_incref(c->params), &result);
+		int error;
+
+		if (flush && !json) /* in pages; a table may be long */
+			json_object_set_new(c->params, "limit", json_integer(1000));
+		error = tool_try(c->method, json_incref(c->params), &result);
+		while (error == 0 && flush && jbool(result, "more")) {
+			if (!cmd.quiet)
+				print_flushed(result, numeric);
+			json_decref(result);
+			result = NULL;
+			error = tool_try(c->method, json_incref(c->params), &result);
+		}
 
 		if (error == -EPROTO)
 			tool_fail(1, "%s", smpnet_error(tool_server()));
-		if (error == 0 && strcmp(c->method, "route.flush") == 0 && !cmd.quiet) {
+		if (error == 0 && flush && !cmd.quiet) {
 			if (json)
 				tool_print_json(json_incref(result));
 			else
@@ -330,7 +342,6 @@ route_main(int argc, char **argv)
 {
 	bool json = tool_option_json(&argc, argv), numeric = false, wide = false, brief = false;
 	const char *family = NULL;
-	json_t *list, *p;
 	struct cmd cmd;
 	int i;
 
@@ -356,13 +367,5 @@ route_main(int argc, char **argv)
 		else
 			tool_usage();
 	}
-	p = json_object();
-	if (family != NULL)
-		json_object_set_new(p, "family", json_string(family));
-	list = tool_call("route.list", p);
-	if (json)
-		return tool_print_json(list);
-	routes_print(stdout, list, family, ROUTES_SHORT | (numeric ? ROUTES_NUMERIC : 0) | (wide ? ROUTES_WIDE : 0));
-	json_decref(list);
-	return 0;
+	return routes_print(family, ROUTES_SHORT | (numeric ? ROUTES_NUMERIC : 0) | (wide ? ROUTES_WIDE : 0), json);
 }

@@ -38,47 +38,51 @@ print_line(FILE *f, const char *dst, const char *gateway, const json_t *rt, cons
 	fprintf(f, "  %.16s\n", ifname);
 }
 
+struct print {
+	int options;
+	char family[8]; /* whose header was printed last */
+};
+
 static void
-print_family(FILE *f, const json_t *routes, const char *family, int options)
+print_route(json_t *rt, void *arg)
 {
-	bool v6 = strcmp(family, "inet6") == 0, numeric = options & ROUTES_NUMERIC;
+	struct print *p = arg;
+	const char *family = jstr(rt, "family");
+	bool v6 = strcmp(family, "inet6") == 0, numeric = p->options & ROUTES_NUMERIC;
 	int wdst = v6 && numeric ? 39 : 18, wgw = v6 && numeric ? 30 : 18;
-	const json_t *rt, *path;
-	bool any = false;
-	size_t i, k;
+	const json_t *paths = json_object_get(rt, "paths"), *path;
+	char dst[320];
+	size_t k;
 
-	json_array_foreach (routes, i, rt) {
-		const json_t *paths = json_object_get(rt, "paths");
-		char dst[320];
-
-		if (strcmp(jstr(rt, "family"), family) != 0)
-			continue;
-		if (!any) {
-			fprintf(f, "\n%s:\n", v6 ? "Internet6" : "Internet");
-			fprintf(f, "%-*.*s %-*.*s %-6.6s %6.6s%9.8s %6.6s %s\n", wdst, wdst, "Destination", wgw, wgw,
-			    "Gateway", "Flags", "Refs", "Use", "Mtu", "Interface");
-			any = true;
-		}
-		destination(rt, numeric, dst, sizeof(dst));
-		if (json_array_size(paths) > 1) {
-			json_array_foreach (paths, k, path)
-				print_line(f, dst,
-				    addr_name(
-					*jstr(path, "gateway") ? jstr(path, "gateway") : jstr(rt, "gateway"), numeric),
-				    rt, *jstr(path, "interface") ? jstr(path, "interface") : jstr(rt, "interface"),
-				    options);
-			continue;
-		}
-		print_line(f, dst, addr_name(jstr(rt, "gateway"), numeric), rt, jstr(rt, "interface"), options);
+	if (strcmp(p->family, family) != 0) {
+		snprintf(p->family, sizeof(p->family), "%s", family);
+		printf("\n%s:\n", v6 ? "Internet6" : "Internet");
+		printf("%-*.*s %-*.*s %-6.6s %6.6s%9.8s %6.6s %s\n", wdst, wdst, "Destination", wgw, wgw, "Gateway",
+		    "Flags", "Refs", "Use", "Mtu", "Interface");
 	}
+	destination(rt, numeric, dst, sizeof(dst));
+	if (json_array_size(paths) > 1) {
+		json_array_foreach (paths, k, path)
+			print_line(stdout, dst,
+			    addr_name(*jstr(path, "gateway") ? jstr(path, "gateway") : jstr(rt, "gateway"), numeric),
+			    rt, *jstr(path, "interface") ? jstr(path, "interface") : jstr(rt, "interface"), p->options);
+		return;
+	}
+	print_line(stdout, dst, addr_name(jstr(rt, "gateway"), numeric), rt, jstr(rt, "interface"), p->options);
 }
 
-void
-routes_print(FILE *f, const json_t *routes, const char *family, int options)
+int
+routes_print(const char *family, int options, bool json)
 {
-	fprintf(f, "Routing tables\n");
-	if (family == NULL || strcmp(family, "inet") == 0)
-		print_family(f, routes, "inet", options);
-	if (family == NULL || strcmp(family, "inet6") == 0)
-		print_family(f, routes, "inet6", options);
+	struct print p = {.options = options};
+	json_t *params = json_object();
+
+	if (family != NULL)
+		json_object_set_new(params, "family", json_string(family));
+	if (json)
+		return tool_list_json("route.list", "routes", params);
+	tool_server();
+	printf("Routing tables\n");
+	tool_list("route.list", "routes", params, print_route, &p);
+	return 0;
 }

@@ -56,6 +56,10 @@ struct smpnet *tool_server(void);
 json_t *tool_call(const char *method, json_t *params);
 /* => 0 with *result, or -errno; the message is smpnet_error(tool_server()).  Exits when the daemon has gone */
 int tool_try(const char *method, json_t *params, json_t **result);
+/* => a long list in pages, as smpnet_list; exits with "TOOL: message" on failure */
+void tool_list(const char *method, const char *member, json_t *params, void (*fn)(json_t *, void *), void *arg);
+/* => prints one as a JSON array, element by element; returns 0 (an exit status) */
+int tool_list_json(const char *method, const char *member, json_t *params);
 /* => what NetBSD's strerror says for an errno (positive) */
 const char *tool_strerror(int err);
 /* => takes "--json" out of the argument list; true if it was there */
@@ -94,6 +98,6 @@ int prefix_split(const char *prefix, char *address, size_t len);
 #define ROUTES_NUMERIC 1
 #define ROUTES_SHORT   2 /* route show: no C, S and B among the flags */
 #define ROUTES_WIDE    4 /* -v: no cutting of long addresses */
-void routes_print(FILE *, const json_t *routes, const char *family /* NULL: both */, int options);
+int routes_print(const char *family /* NULL: both */, int options, bool json);
 
 #endif

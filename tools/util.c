@@ -132,6 +132,42 @@ tool_option_json(int *argc, char **argv)
 	return true;
 }
 
+void
+tool_list(const char *method, const char *member, json_t *params, void (*fn)(json_t *, void *), void *arg)
+{
+	if (smpnet_list(tool_server(), method, member, params, fn, arg) != 0)
+		tool_fail(1, "%s", smpnet_error(tool_server()));
+}
+
+/* An element as it stands in an array that is printed as a whole. */
+static void
+print_element(json_t *element, void *arg)
+{
+	char *text = json_dumps(element, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	bool *any = arg;
+
+	if (text == NULL)
+		tool_fail(1, "out of memory");
+	fputs(*any ? ",\n  " : "[\n  ", stdout);
+	*any = true;
+	for (const char *p = text; *p != '\0'; p++) {
+		putchar(*p);
+		if (*p == '\n')
+			fputs("  ", stdout);
+	}
+	free(text);
+}
+
+int
+tool_list_json(const char *method, const char *member, json_t *params)
+{
+	bool any = false;
+
+	tool_list(method, member, params, print_element, &any);
+	puts(any ? "\n]" : "[]");
+	return 0;
+}
+
 int
 tool_print_json(json_t *value)
 {

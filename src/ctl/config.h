@@ -51,4 +51,9 @@ int config_apply(struct config *conf, const char *file,
 /* => the text of lines that wait for their device, in order */
 void config_pending_save(void (*line)(void *, const char *), void *arg);
 
+/* config_save_ctl.c */
+struct ctl_req;
+int config_save_method(struct ctl_req *, json_t *params, json_t **result);
+
 #endif
+

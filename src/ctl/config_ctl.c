@@ -22,36 +22,6 @@
 
 #define CONFIG_MAXFILE (64 * 1024 * 1024)
 
-static void
-save_line(void *arg, const char *line)
-{
-	struct evbuffer *out = arg;
-
-	evbuffer_add(out, line, strlen(line));
-	evbuffer_add(out, "\n", 1);
-}
-
-/* The order in which a file loads again: settings, interfaces, routes, neighbours, then what waits for its device. */
-static int
-m_save(struct ctl_req *req, json_t *params, json_t **result)
-{
-	struct evbuffer *out = evbuffer_new();
-	size_t len;
-
-	ASSERT_CONTROL();
-	if (out == NULL)
-		return -ENOMEM;
-	sysctl_config_save(save_line, out);
-	if_config_save(save_line, out);
-	route_config_save(save_line, out);
-	neigh_config_save(save_line, out);
-	config_pending_save(save_line, out);
-	len = evbuffer_get_length(out);
-	*result = json_pack("{s:s%}", "text", len > 0 ? (const char *)evbuffer_pullup(out, -1) : "", len);
-	evbuffer_free(out);
-	return *result != NULL ? 0 : -ENOMEM;
-}
-
 static int
 m_check(struct ctl_req *req, json_t *params, json_t **result)
 {
@@ -186,7 +156,8 @@ config_load_file(const char *path)
 }
 
 const struct ctl_method config_methods[] = {
-    {"config.save", m_save, NULL, "command lines that recreate the running router"},
+    {"config.save", config_save_method, (const struct ctl_param[]){{"limit", "int?"}, {"after", "string?"}, {NULL, NULL}},
+ "command lines that recreate the running router"},
     {"config.check", m_check, (const struct ctl_param[]){{"text", "string"}, {"dir", "string?"}, {NULL, NULL}},
 	"checks a whole configuration as it would load at start"},
     {"config.apply", m_apply, (const struct ctl_param[]){{"text", "string"}, {"dir", "string?"}, {NULL, NULL}},

@@ -43,6 +43,14 @@ int ctl_error(struct ctl_req *, int err, const char *fmt, ...) __attribute__((fo
 const char *ctl_error_take(struct ctl_req *);
 /* Later answers.  A request whose client has gone may still be answered: nothing happens. */
 void ctl_reply(struct ctl_req *, json_t *result);
+/* The same, the result as JSON text that was put together piece by piece; the buffer is taken. */
+struct evbuffer;
+void ctl_reply_text(struct ctl_req *, struct evbuffer *result);
+/* => a client waits for the answer: what only shows something may be given up otherwise */
+bool ctl_req_wanted(const struct ctl_req *);
+/* => appends a value as JSON text */
+void ctl_text_json(struct evbuffer *, const json_t *);
+#define CTL_ANSWER_MAX (64 * 1024 * 1024) /* octets in an answer; longer ones are asked for in pages */
 void ctl_fail(struct ctl_req *, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*

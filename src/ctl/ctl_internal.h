@@ -21,7 +21,7 @@ struct event;
 #define CTL_OUT_STREAM (256 * 1024)	      /* more waits to be read: events of streams are dropped */
 #define CTL_OUT_TOTAL  (1024ul * 1024 * 1024) /* of all clients: more, and a client that adds to it is closed */
 #define CTL_IN_TOTAL   (256ul * 1024 * 1024)  /* of all clients: more, and a client that adds to it is closed */
-#define CTL_BATCH_MAX  (64 * 1024 * 1024)     /* octets in a batch's answer; the rest of it fails with ENOBUFS */
+#define CTL_BATCH_MAX  CTL_ANSWER_MAX	      /* octets in a batch's answer; the rest of it fails with ENOBUFS */
 #define CTL_MAXSTREAMS 1024		      /* of one client */
 #define CTL_STALL_SEC  20		      /* a blocked client that reads nothing for so long is closed */
 

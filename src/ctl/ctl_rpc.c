@@ -62,6 +62,12 @@ ctl_client_fini(struct ctl_client *cl)
 	cl->batch_out = cl->out = NULL;
 }
 
+static int
+text_append(const char *text, size_t len, void *out)
+{
+	return evbuffer_add(out, text, len);
+}
+
 /* Appends the text of v; what cannot be written as JSON becomes null. */
 static void
 out_json(struct evbuffer *out, const json_t *v)
@@ -84,17 +90,18 @@ out_json(struct evbuffer *out, const json_t *v)
 			need = json_dumpb(v, scratch, room, JSON_COMPACT | JSON_ENCODE_ANY);
 		}
 	}
-	if (need > 0 && need <= room) {
+	if (need > 0 && need <= room)
 		evbuffer_add(out, scratch, need);
-	} else {
-		char *text = need == 0 ? NULL : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+	else if (need == 0)
+		evbuffer_add(out, "null", 4);
+	else
+		(void)json_dump_callback(v, text_append, out, JSON_COMPACT | JSON_ENCODE_ANY);
+}
 
-		if (text == NULL)
-			evbuffer_add(out, "null", 4);
-		else
-			evbuffer_add(out, text, strlen(text));
-		free(text);
-	}
+void
+ctl_text_json(struct evbuffer *out, const json_t *v)
+{
+	out_json(out, v);
 }
 
 /* The beginning of an answer: in a batch its separator, then {"jsonrpc":"2.0","id":ID, */
@@ -127,12 +134,15 @@ answer_end(struct ctl_client *cl, struct evbuffer *out)
 }
 
 static void
-answer_result(struct ctl_client *cl, const json_t *id, const json_t *result)
+answer_result(struct ctl_client *cl, const json_t *id, const json_t *result, struct evbuffer *text)
 {
 	struct evbuffer *out = answer_begin(cl, id);
 
 	evbuffer_add(out, ",\"result\":", 10);
-	out_json(out, result);
+	if (text != NULL)
+		evbuffer_add_buffer(out, text);
+	else
+		out_json(out, result);
 	answer_end(cl, out);
 }
 
@@ -169,7 +179,7 @@ req_free(struct ctl_req *req)
 
 /* Gives the answer: to the client if it is still there and wants one, or to an in-process caller. */
 static void
-req_answer(struct ctl_req *req, int error, json_t *result)
+req_answer(struct ctl_req *req, int error, json_t *result, struct evbuffer *text)
 {
 	struct ctl_client *cl = req->client;
 
@@ -178,7 +188,7 @@ req_answer(struct ctl_req *req, int error, json_t *result)
 	if (cl != NULL) {
 		if (req->id != NULL) {
 			if (error == 0)
-				answer_result(cl, req->id, result);
+				answer_result(cl, req->id, result, text);
 			else
 				answer_error(cl, req->id, RPC_FAILED, -error, req->message);
 		} else if (cl->batch == NULL) {
@@ -191,11 +201,11 @@ req_answer(struct ctl_req *req, int error, json_t *result)
 }
 
 static void
-req_later(struct ctl_req *req, int error, json_t *result)
+req_later(struct ctl_req *req, int error, json_t *result, struct evbuffer *text)
 {
 	struct ctl_client *cl = req->client;
 
-	req_answer(req, error, result);
+	req_answer(req, error, result, text);
 	if (req->in_method) {
 		req->answered = true;
 		req->error = error;
@@ -210,7 +220,21 @@ void
 ctl_reply(struct ctl_req *req, json_t *result)
 {
 	ASSERT_CONTROL();
-	req_later(req, 0, result);
+	req_later(req, 0, result, NULL);
+}
+
+void
+ctl_reply_text(struct ctl_req *req, struct evbuffer *text)
+{
+	ASSERT_CONTROL();
+	req_later(req, 0, NULL, text);
+	evbuffer_free(text);
+}
+
+bool
+ctl_req_wanted(const struct ctl_req *req)
+{
+	return req->client != NULL && !req->client->broken;
 }
 
 void
@@ -222,7 +246,7 @@ ctl_fail(struct ctl_req *req, int err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(req->message, sizeof(req->message), fmt, ap);
 	va_end(ap);
-	req_later(req, err > 0 ? -err : err < 0 ? err : -EIO, NULL);
+	req_later(req, err > 0 ? -err : err < 0 ? err : -EIO, NULL, NULL);
 }
 
 int
@@ -319,7 +343,7 @@ rpc_request(struct ctl_client *cl, json_t *obj)
 			json_decref(result);
 			result = NULL;
 		}
-		req_answer(req, rc, result);
+		req_answer(req, rc, result, NULL);
 	}
 	req_free(req);
 }

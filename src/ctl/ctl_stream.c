@@ -57,20 +57,15 @@ static void
 stream_write(struct ctl_stream *st, const char *method, const json_t *event)
 {
 	struct evbuffer *out = st->held != NULL ? st->held : st->client->out;
-	char *text = event != NULL ? json_dumps(event, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 
 	evbuffer_add_printf(out,
 	    "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":{\"stream\":%llu,\"event\":", method,
 	    (unsigned long long)st->id);
-	if (text != NULL)
-		evbuffer_add(out, text, strlen(text));
-	else
-		evbuffer_add(out, "null", 4);
+	ctl_text_json(out, event);
 	if (st->lost != 0)
 		evbuffer_add_printf(out, ",\"lost\":%llu", (unsigned long long)st->lost);
 	evbuffer_add(out, "}}\n", 3);
 	st->lost = 0;
-	free(text);
 	ctl_client_schedule(st->client);
 }
 

@@ -53,8 +53,18 @@ void neigh_ifnet_changed(struct ifnet *);
 /* => control; the IPv6 addresses that are answered for on the interface, up to max of them into out; how many there are */
 unsigned neigh_published6(const struct ifnet *, struct in6_addr *out, unsigned max);
 
-/* => control; emits "arp -s" and "ndp -s" lines of static entries */
-void neigh_config_save(void (*line)(void *, const char *), void *arg);
+/*
+ * => control; emits "arp -s" and "ndp -s" lines of static entries, in the order of neigh.list, from the place on (all
+ * zero: the beginning) until the slice is over (mp/slice.h): true if that was the last; else place is where to go on.
+ * neigh_save_free: at the end, or when the rest is not wanted
+ */
+struct neigh_pick;
+struct neigh_save {
+	struct neigh_pick *pick; /* what was found and not emitted */
+	char after[64];		 /* the last one emitted, as neigh.list's next */
+};
+bool neigh_config_save(struct neigh_save *place, void (*line)(void *, const char *), void *arg);
+void neigh_save_free(struct neigh_save *);
 
 /* => control; how many neighbours of the family are in the state, from 0; *name is the state's, NULL: no more states */
 unsigned neigh_count(int family, unsigned state, const char **name);

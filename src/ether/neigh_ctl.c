@@ -13,6 +13,7 @@
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "ip6/ip6.h"
+#include "mp/slice.h"
 #include "route/route.h"
 
 #define NEIGH_BUCKETS 32768
@@ -353,21 +354,38 @@ neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
 	return n->n_nh;
 }
 
+static void
+neigh_walk_bucket(unsigned i, int family, void (*fn)(struct neigh *, void *), void *arg)
+{
+	struct neigh *n = LIST_FIRST(&neigh_table[i]);
+
+	while (n != NULL) {
+		struct neigh *next = LIST_NEXT(n, n_hash);
+
+		if (family == AF_UNSPEC || n->n_family == family)
+			fn(n, arg);
+		n = next;
+	}
+}
+
 void
 neigh_walk(int family, void (*fn)(struct neigh *, void *), void *arg)
 {
 	ASSERT_CONTROL();
-	for (unsigned i = 0; i < NEIGH_BUCKETS; i++) {
-		struct neigh *n = LIST_FIRST(&neigh_table[i]);
+	for (unsigned i = 0; i < NEIGH_BUCKETS; i++)
+		neigh_walk_bucket(i, family, fn, arg);
+}
 
-		while (n != NULL) {
-			struct neigh *next = LIST_NEXT(n, n_hash);
-
-			if (family == AF_UNSPEC || n->n_family == family)
-				fn(n, arg);
-			n = next;
-		}
+bool
+neigh_walk_some(unsigned *bucket, int family, void (*fn)(struct neigh *, void *), void *arg)
+{
+	ASSERT_CONTROL();
+	while (*bucket < NEIGH_BUCKETS) {
+		neigh_walk_bucket((*bucket)++, family, fn, arg);
+		if (*bucket % 16 == 0 && mp_slice_over())
+			break;
 	}
+	return *bucket == NEIGH_BUCKETS;
 }
 
 static void

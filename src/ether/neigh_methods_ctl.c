@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The control protocol's neighbour methods (neigh.*, nd.*), and neighbours in the configuration. */
+/* The control protocol's neighbour methods (neigh.*, nd.*). */
 /*
  * Synchronization: control only.
  * Lifetime: results belong to the caller.
@@ -94,183 +94,13 @@ neigh_parse(struct ctl_req *req, const char *fam, const char *text, const char *
 	return 0;
 }
 
-/* The same as a method's parameters. */
-static int
+/* => control; the same as a method's parameters */
+int
 neigh_params(struct ctl_req *req, json_t *params, struct neigh_name *out)
 {
 	return neigh_parse(req, json_string_value(json_object_get(params, "family")),
 	    json_string_value(json_object_get(params, "address")),
 	    json_string_value(json_object_get(params, "interface")), out);
-}
-
-/* One entry of neigh.list, and what sorts it. */
-struct neigh_row {
-	struct ifnet *ifp;
-	int family;
-	union in_any addr;
-	json_t *json;
-};
-
-struct neigh_rows {
-	struct neigh_row *row;
-	size_t n, size;
-	int family;
-	const struct ifnet *ifp;
-	const union in_any *addr;
-	uint64_t now;
-	bool failed;
-};
-
-/* NetBSD's order in the samples: the last interface first; IPv4 downwards, IPv6 upwards. */
-static int
-neigh_row_order(const void *a, const void *b)
-{
-	const struct neigh_row *x = a, *y = b;
-	int cmp;
-
-	if (x->family != y->family)
-		return x->family == AF_INET ? -1 : 1;
-	if (x->ifp != y->ifp)
-		return x->ifp->if_index > y->ifp->if_index ? -1 : 1;
-	cmp = memcmp(&x->addr, &y->addr, neigh_addrlen(x->family));
-	return x->family == AF_INET ? -cmp : cmp;
-}
-
-static void
-neigh_row_add(struct neigh_rows *rows, struct ifnet *ifp, int family, const union in_any *addr, json_t *json)
-{
-	if (json == NULL || rows->failed) {
-		rows->failed = true;
-		json_decref(json);
-		return;
-	}
-	if (rows->n == rows->size) {
-		size_t size = rows->size > 0 ? rows->size * 2 : 64;
-		struct neigh_row *row = realloc(rows->row, size * sizeof(*row));
-
-		if (row == NULL) {
-			rows->failed = true;
-			json_decref(json);
-			return;
-		}
-		rows->row = row;
-		rows->size = size;
-	}
-	rows->row[rows->n++] = (struct neigh_row){ifp, family, *addr, json};
-}
-
-static json_t *
-neigh_json(int family, const union in_any *addr, const struct ifnet *ifp, const uint8_t *lladdr, const char *state)
-{
-	char text[NEIGH_ADDRSTR], mac[NEIGH_MACSTR];
-	bool permanent = strcmp(state, "permanent") == 0;
-
-	neigh_addr_string(family, addr, ifp, text, sizeof(text));
-	if (lladdr != NULL)
-		neigh_lladdr_string(lladdr, mac);
-	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:b, s:b, s:b, s:b, s:n, s:b}", "family",
-	    family == AF_INET ? "inet" : "inet6", "address", text, "lladdr",
-	    lladdr != NULL ? json_string(mac) : json_null(), "interface", ifp->if_xname, "state", state, "permanent",
-	    permanent, "published", 0, "proxy", 0, "router", 0, "expire", "ours", 0);
-}
-
-static void
-neigh_list_one(struct neigh *n, void *arg)
-{
-	static const char *const names[NEIGH_NSTATES] = {
-	    [NEIGH_INCOMPLETE] = "incomplete",
-	    [NEIGH_REACHABLE] = "reachable",
-	    [NEIGH_STALE] = "stale",
-	    [NEIGH_DELAY] = "delay",
-	    [NEIGH_PROBE] = "probe",
-	    [NEIGH_PERMANENT] = "permanent",
-	    [NEIGH_FAILED] = "incomplete",
-	};
-	struct neigh_rows *rows = arg;
-	uint64_t until;
-	json_t *json;
-
-	if (n->n_state == NEIGH_NONE || (rows->ifp != NULL && n->n_ifp != rows->ifp) ||
-	    (rows->addr != NULL && memcmp(rows->addr, &n->n_addr, neigh_addrlen(n->n_family)) != 0))
-		return;
-	nud_poll(n, rows->now);
-	json = neigh_json(n->n_family, &n->n_addr, n->n_ifp, neigh_usable(n) ? n->n_lladdr : NULL, names[n->n_state]);
-	if (json == NULL) {
-		rows->failed = true;
-		return;
-	}
-	if (n->n_flags & (NEIGH_F_PUB | NEIGH_F_PROXY))
-		json_object_set_new(json, "published", json_true());
-	if (n->n_flags & NEIGH_F_PROXY)
-		json_object_set_new(json, "proxy", json_true());
-	if (n->n_flags & NEIGH_F_ROUTER)
-		json_object_set_new(json, "router", json_true());
-	if (n->n_state != NEIGH_PERMANENT) {
-		until = n->n_timer.nt_when;
-		if (n->n_state == NEIGH_STALE)
-			until = n->n_confirmed + (uint64_t)*neigh_family(n->n_family)->nf_keep * 1000;
-		json_object_set_new(json, "expire",
-		    json_integer(until > rows->now ? (json_int_t)((until - rows->now + 500) / 1000) : 0));
-	}
-	neigh_row_add(rows, n->n_ifp, n->n_family, &n->n_addr, json);
-}
-
-/* Addresses of ours on Ethernet appear like NetBSD's: permanent. */
-static void
-neigh_list_ours(struct neigh_rows *rows)
-{
-	uint8_t lladdr[ETHER_ADDRLEN];
-	struct ifnet *ifp;
-	struct ifaddr *ifa;
-	json_t *json;
-
-	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
-		if (ifp->if_type != IFT_SMP_ETHER || (rows->ifp != NULL && rows->ifp != ifp))
-			continue;
-		ether_addr_bytes(atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed), lladdr);
-		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
-			if ((rows->family != AF_UNSPEC && rows->family != ifa->ifa_family) ||
-			    (ifa->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)) != 0 ||
-			    (rows->addr != NULL &&
-				memcmp(rows->addr, &ifa->ifa_addr, neigh_addrlen(ifa->ifa_family)) != 0))
-				continue;
-			json = neigh_json(ifa->ifa_family, &ifa->ifa_addr, ifp, lladdr, "permanent");
-			if (json != NULL)
-				json_object_set_new(json, "ours", json_true());
-			neigh_row_add(rows, ifp, ifa->ifa_family, &ifa->ifa_addr, json);
-		}
-	}
-}
-
-static int
-neigh_list(struct ctl_req *req, json_t *params, json_t **result)
-{
-	struct neigh_rows rows = {.now = neigh_clock()};
-	struct neigh_name name;
-	int error;
-
-	ASSERT_CONTROL();
-	error = neigh_params(req, params, &name);
-	if (error != 0)
-		return error;
-	rows.family = name.family;
-	rows.ifp = name.ifp;
-	rows.addr = name.has_addr ? &name.addr : NULL;
-	neigh_walk(rows.family, neigh_list_one, &rows);
-	neigh_list_ours(&rows);
-	*result = json_array();
-	if (rows.n > 0)
-		qsort(rows.row, rows.n, sizeof(*rows.row), neigh_row_order);
-	for (size_t i = 0; i < rows.n; i++)
-		if (*result == NULL || json_array_append_new(*result, rows.row[i].json) != 0)
-			rows.failed = true;
-	free(rows.row);
-	if (rows.failed) {
-		json_decref(*result);
-		*result = NULL;
-		return -ENOMEM;
-	}
-	return 0;
 }
 
 /* The Ethernet interface with the longest prefix that covers the address: where it would be a neighbour. */
@@ -385,24 +215,6 @@ neigh_delete_named(struct ctl_req *req, const struct neigh_name *name, const cha
 	return found != 0 ? 0 : ctl_error(req, ENOENT, "%s: no entry", text);
 }
 
-struct neigh_flush_arg {
-	const struct ifnet *ifp;
-	json_t *deleted;
-};
-
-static void
-neigh_flush_one(struct neigh *n, void *arg)
-{
-	struct neigh_flush_arg *d = arg;
-	char text[NEIGH_ADDRSTR];
-
-	if (n->n_state == NEIGH_NONE || (d->ifp != NULL && n->n_ifp != d->ifp))
-		return;
-	neigh_addr_string(n->n_family, &n->n_addr, n->n_ifp, text, sizeof(text));
-	json_array_append_new(d->deleted, json_pack("{s:s, s:s}", "address", text, "interface", n->n_ifp->if_xname));
-	neigh_delete(n, DROP_NEIGH_FLUSHED);
-}
-
 static int
 neigh_delete_method(struct ctl_req *req, json_t *params, json_t **result)
 {
@@ -413,25 +225,6 @@ neigh_delete_method(struct ctl_req *req, json_t *params, json_t **result)
 	error = neigh_params(req, params, &name);
 	return error != 0 ? error
 			  : neigh_delete_named(req, &name, json_string_value(json_object_get(params, "address")));
-}
-
-static int
-neigh_flush(struct ctl_req *req, json_t *params, json_t **result)
-{
-	struct neigh_flush_arg d = {.deleted = json_array()};
-	struct neigh_name name;
-	int error;
-
-	ASSERT_CONTROL();
-	error = neigh_params(req, params, &name);
-	if (error != 0) {
-		json_decref(d.deleted);
-		return error;
-	}
-	d.ifp = name.ifp;
-	neigh_walk(name.family, neigh_flush_one, &d);
-	*result = json_pack("{s:o}", "deleted", d.deleted);
-	return *result != NULL ? 0 : -ENOMEM;
 }
 
 static int
@@ -491,40 +284,8 @@ nd_nothing(struct ctl_req *req, json_t *params, json_t **result)
 	return 0;
 }
 
-/* Static entries in the order of neigh.list, so that saving twice gives the same text. */
-static void
-neigh_save_one(struct neigh *n, void *arg)
-{
-	char text[NEIGH_ADDRSTR], mac[NEIGH_MACSTR], line[NEIGH_ADDRSTR + NEIGH_MACSTR + 32];
-
-	if (n->n_state != NEIGH_PERMANENT)
-		return;
-	neigh_addr_string(n->n_family, &n->n_addr, n->n_ifp, text, sizeof(text));
-	neigh_lladdr_string(n->n_lladdr, mac);
-	snprintf(line, sizeof(line), "%s -s %s %s%s%s", n->n_family == AF_INET ? "arp" : "ndp", text, mac,
-	    n->n_flags & NEIGH_F_PUB && n->n_family == AF_INET ? " pub" : "",
-	    n->n_flags & NEIGH_F_PROXY ? " proxy" : "");
-	neigh_row_add(arg, n->n_ifp, n->n_family, &n->n_addr, json_string(line));
-}
-
-void
-neigh_config_save(void (*line)(void *, const char *), void *arg)
-{
-	struct neigh_rows rows = {0};
-
-	ASSERT_CONTROL();
-	neigh_walk(AF_UNSPEC, neigh_save_one, &rows);
-	if (rows.n > 0)
-		qsort(rows.row, rows.n, sizeof(*rows.row), neigh_row_order);
-	for (size_t i = 0; i < rows.n; i++) {
-		line(arg, json_string_value(rows.row[i].json));
-		json_decref(rows.row[i].json);
-	}
-	free(rows.row);
-}
-
 static const struct ctl_param list_params[] = {
-    {"family", "string?"}, {"interface", "string?"}, {"address", "string?"}, {NULL, NULL}};
+    {"family", "string?"}, {"interface", "string?"}, {"address", "string?"}, {"limit", "int?"}, {"after", "string?"}, {NULL, NULL}};
 static const struct ctl_param add_params[] = {{"family", "string"}, {"address", "string"}, {"lladdr", "string"},
     {"interface", "string?"}, {"temp", "bool?"}, {"pub", "bool?"}, {"proxy", "bool?"}, {NULL, NULL}};
 static const struct ctl_param delete_params[] = {
@@ -536,11 +297,11 @@ static const struct ctl_param interface_params[] = {{"interface", "string"}, {NU
 static const struct ctl_param no_params[] = {{NULL, NULL}};
 
 const struct ctl_method neigh_methods[] = {
-    {"neigh.list", neigh_list, list_params, "neighbours of both families, and our own addresses"},
+    {"neigh.list", neigh_list_method, list_params, "neighbours of both families, and our own addresses"},
     {"neigh.add", neigh_add, add_params, "a static neighbour, a temporary one, or a published address"},
     {"neigh.batch", neigh_batch, batch_params, "forgets and adds many static neighbours"},
     {"neigh.delete", neigh_delete_method, delete_params, "forgets a neighbour"},
-    {"neigh.flush", neigh_flush, flush_params, "forgets all neighbours of a family"},
+    {"neigh.flush", neigh_flush_method, flush_params, "forgets all neighbours of a family"},
     {"nd.interface", nd_interface, interface_params, "neighbour discovery's variables of an interface"},
     {"nd.prefixes", nd_prefixes, no_params, "IPv6 prefixes on links"},
     {"nd.routers", nd_nothing, no_params, "routers heard of"},

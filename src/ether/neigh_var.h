@@ -174,6 +174,8 @@ void neigh_publish(struct neigh *);
 void neigh_notify(const struct neigh *, int type, const union in_any *author);
 /* => calls fn for every neighbour, which it may delete */
 void neigh_walk(int family, void (*fn)(struct neigh *, void *), void *arg);
+/* => the same from a bucket on (0: the first), until the slice is over: true when all are through */
+bool neigh_walk_some(unsigned *bucket, int family, void (*fn)(struct neigh *, void *), void *arg);
 /* => makes room for one more incomplete entry, at the cost of the oldest */
 void neigh_make_room(struct neigh_family *, enum neigh_state);
 bool neigh_in_prefix(const union in_any *, const union in_any *prefix, unsigned plen);
@@ -240,7 +242,7 @@ extern _Atomic int arp_log_wrong_iface, arp_log_movements, arp_log_permanent_mod
 extern _Atomic int neigh_maxwaiting;
 extern _Atomic int ip_dad_count, ip6_dad_count;
 void neigh_addr_string(int family, const union in_any *, const struct ifnet *, char *buf, size_t len);
-/* neigh_methods_ctl.c, neigh_batch_ctl.c */
+/* neigh_methods_ctl.c, neigh_list_ctl.c, neigh_batch_ctl.c */
 struct ctl_req;
 struct json_t;
 struct neigh_name {
@@ -254,6 +256,9 @@ int neigh_parse(
 int neigh_add_static(
     struct ctl_req *, const struct neigh_name *, const char *address, const char *lladdr, unsigned flags);
 int neigh_delete_named(struct ctl_req *, const struct neigh_name *, const char *address);
+int neigh_params(struct ctl_req *, struct json_t *params, struct neigh_name *out);
+int neigh_list_method(struct ctl_req *, struct json_t *params, struct json_t **result);
+int neigh_flush_method(struct ctl_req *, struct json_t *params, struct json_t **result);
 int neigh_batch(struct ctl_req *, struct json_t *params, struct json_t **result);
 
 #define NEIGH_ADDRSTR (INET6_ADDRSTRLEN + IFNAMSIZ_SMP + 1)

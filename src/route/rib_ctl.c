@@ -225,6 +225,73 @@ rib_walk(struct rt_node *n, void (*fn)(struct rt_node *, void *), void *arg)
 	}
 }
 
+static bool
+rib_after(const struct rt_node *n, const struct rt_cursor *c)
+{
+	if (!c->started)
+		return true;
+	if (n->rn_key.hi != c->key.hi)
+		return n->rn_key.hi > c->key.hi;
+	if (n->rn_key.lo != c->key.lo)
+		return n->rn_key.lo > c->key.lo;
+	return n->rn_plen < c->plen;
+}
+
+/* Nothing at or under n comes after the cursor. */
+static bool
+rib_before(const struct rt_node *n, const struct rt_cursor *c)
+{
+	struct rt_key last = {~0ull, ~0ull}, mask = rt_key_mask(last, n->rn_plen);
+
+	last.hi = n->rn_key.hi | ~mask.hi;
+	last.lo = n->rn_key.lo | ~mask.lo;
+	return c->started && (last.hi < c->key.hi || (last.hi == c->key.hi && last.lo < c->key.lo));
+}
+
+static bool
+rib_walk_after(struct rt_node *n, struct rt_cursor *c, bool (*fn)(struct rt_node *, void *), void *arg)
+{
+	struct rt_node *same[129];
+	unsigned k = 0;
+
+	if (n == NULL || rib_before(n, c))
+		return true;
+	while (n != NULL) {
+		struct rt_node *left = n->rn_child[0];
+
+		same[k++] = n;
+		if (left == NULL || left->rn_key.hi != n->rn_key.hi || left->rn_key.lo != n->rn_key.lo)
+			break;
+		n = left;
+	}
+	for (unsigned i = k; i-- > 0;)
+		if (same[i]->rn_routes != NULL && rib_after(same[i], c)) {
+			c->key = same[i]->rn_key;
+			c->plen = same[i]->rn_plen;
+			c->started = true;
+			if (!fn(same[i], arg))
+				return false;
+		}
+	for (unsigned i = k; i-- > 0;) {
+		if (i == k - 1 && !rib_walk_after(same[i]->rn_child[0], c, fn, arg))
+			return false;
+		if (!rib_walk_after(same[i]->rn_child[1], c, fn, arg))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * => control; rib_walk from behind the cursor, which follows; fn ends the walk by false.  Between two calls the table may
+ * change: what is there all the time is seen once.  => true: there is nothing more
+ */
+bool
+rib_walk_from(struct rt_table *t, struct rt_cursor *c, bool (*fn)(struct rt_node *, void *), void *arg)
+{
+	ASSERT_CONTROL();
+	return rib_walk_after(t->root, c, fn, arg);
+}
+
 /* => control; at the end: frees nodes; the entries are gone */
 void
 rib_fini(struct rt_table *t)

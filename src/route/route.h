@@ -252,8 +252,17 @@ void rt_notify_ifannounce(struct ifnet *, bool arrival);
 /* => control; fn hears every message (neighbours leave when their connected route does).  0 or -ENOSPC */
 int rt_listen(void (*fn)(const struct rt_msg *));
 
-/* => control; emits "route add ..." lines of the static routes */
-void route_config_save(void (*line)(void *, const char *), void *arg);
+/*
+ * => control; emits "route add ..." lines of the static routes from the place on (all zero: the beginning) until the
+ * slice is over (mp/slice.h): true if that was the last; else place is where to go on
+ */
+struct route_save {
+	int family;
+	bool started;
+	uint8_t plen;
+	uint64_t hi, lo;
+};
+bool route_config_save(struct route_save *place, void (*line)(void *, const char *), void *arg);
 
 /*
  * Neighbours, from ether/neigh_ctl.c, as routing sees them: a neighbour owns one next hop index (UNRESOLVED until its

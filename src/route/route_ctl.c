@@ -284,7 +284,8 @@ rt_entry_disown(struct rtentry *e)
 	*pe = e->re_sibling;
 }
 
-static void
+/* => control; out of table and FIB, its address forgets it, the monitors hear of it */
+void
 rt_delete_entry(struct rt_table *t, struct rtentry *e)
 {
 	const struct rt_gw *gw = e->re_group != NULL ? rt_group_gw(e->re_group) : NULL;
@@ -364,26 +365,6 @@ rt_collect_node(struct rt_node *n, void *arg)
 		}
 		c->list[c->n++] = e;
 	}
-}
-
-/* => control; deletes the routes that want() takes, each told to before(); returns how many */
-unsigned
-rt_delete_matching(
-    int family, bool (*want)(const struct rtentry *, void *), void (*before)(const struct rtentry *, void *), void *arg)
-{
-	struct rt_table *t = rt_table_of(family);
-	struct rt_collect c = {.want = want, .arg = arg};
-	unsigned n = 0;
-
-	ASSERT_CONTROL();
-	rib_walk(t->root, rt_collect_node, &c);
-	for (size_t i = 0; i < c.n; i++, n++) {
-		if (before != NULL)
-			before(c.list[i], arg);
-		rt_delete_entry(t, c.list[i]);
-	}
-	free(c.list);
-	return n;
 }
 
 static bool

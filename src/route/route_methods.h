@@ -35,6 +35,10 @@ int rt_parse_item(struct ctl_req *, const char *dst, json_t *gw, json_t *params,
 int rt_parse_spec(struct ctl_req *, json_t *params, struct rt_spec *);
 int rt_ctl_error(struct ctl_req *, const char *dst, int error);
 
+/* route_list_ctl.c */
+int rt_list_method(struct ctl_req *, json_t *params, json_t **result);
+int rt_flush_method(struct ctl_req *, json_t *params, json_t **result);
+
 /* route_batch_ctl.c */
 int rt_batch_method(struct ctl_req *, json_t *params, json_t **result);
 

@@ -127,6 +127,12 @@ void rib_put(struct rt_table *, struct rt_node *);
 struct rt_node *rib_match(
     struct rt_table *, const struct rt_key *, bool (*want)(const struct rt_node *, void *), void *);
 void rib_walk(struct rt_node *, void (*fn)(struct rt_node *, void *), void *);
+struct rt_cursor { /* a place in rib_walk's order: behind key/plen */
+	struct rt_key key;
+	uint8_t plen;
+	bool started; /* else before everything */
+};
+bool rib_walk_from(struct rt_table *, struct rt_cursor *, bool (*fn)(struct rt_node *, void *), void *);
 void rib_fini(struct rt_table *);
 
 /* route_entry_ctl.c: entries and the FIB */
@@ -156,8 +162,7 @@ void rt_gw_recheck_ifnet(const struct ifnet *, bool has_gw);
 
 /* route_ctl.c */
 void rt_entry_notify(const struct rtentry *, enum rtmsg_type);
-unsigned rt_delete_matching(int family, bool (*want)(const struct rtentry *, void *),
-    void (*before)(const struct rtentry *, void *), void *arg);
+void rt_delete_entry(struct rt_table *, struct rtentry *);
 void rt_delete_ifnet(int family, struct ifnet *);
 
 /* route_addr_ctl.c */

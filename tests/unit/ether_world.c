@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
+#include "mp/slice.h"
+#include <event2/buffer.h>
 #include "ip/ip.h"
 #include "ip6/ip6.h"
 #include "mp/pool.h"
@@ -448,6 +450,8 @@ ctl_error(struct ctl_req *req, int err, const char *fmt, ...)
 	return -err;
 }
 
+static json_t *world_answer; /* of a method that answers later */
+
 const char *
 ctl_error_take(struct ctl_req *req)
 {
@@ -457,7 +461,32 @@ ctl_error_take(struct ctl_req *req)
 void
 ctl_reply(struct ctl_req *req, json_t *result)
 {
-	json_decref(result);
+	json_decref(world_answer);
+	world_answer = result;
+}
+
+void
+ctl_reply_text(struct ctl_req *req, struct evbuffer *text)
+{
+	json_decref(world_answer);
+	world_answer = json_loadb((const char *)evbuffer_pullup(text, -1), evbuffer_get_length(text), 0, NULL);
+	evbuffer_free(text);
+}
+
+void
+ctl_fail(struct ctl_req *req, int err, const char *fmt, ...)
+{
+	json_decref(world_answer);
+	world_answer = NULL;
+}
+
+void
+ctl_text_json(struct evbuffer *out, const json_t *v)
+{
+	char *text = json_dumps(v, JSON_COMPACT);
+
+	evbuffer_add(out, text, strlen(text));
+	free(text);
 }
 
 union in_any
@@ -493,6 +522,12 @@ world_call(const char *method, const char *params, json_t **result)
 	for (const struct ctl_method *m = neigh_methods; m->name != NULL; m++)
 		if (strcmp(m->name, method) == 0)
 			error = m->fn(NULL, p, &r);
+	if (error == CTL_ASYNC) {
+		mp_slices_finish();
+		r = world_answer;
+		world_answer = NULL;
+		error = r != NULL ? 0 : -EIO;
+	}
 	json_decref(p);
 	if (result != NULL)
 		*result = r;

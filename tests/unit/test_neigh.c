@@ -1038,11 +1038,15 @@ test_save(void **state)
 	    "{\"family\":\"inet6\",\"address\":\"fe80::7%shmif1\",\"lladdr\":\"02:00:00:00:00:77\"}",
 	};
 
+	struct neigh_save place = {0};
+
 	for (unsigned i = 0; i < 6; i++)
 		assert_int_equal(world_call("neigh.add", adds[i], NULL), 0);
 	arp(1, peer, "10.0.1.9", "10.0.1.1"); /* learnt: not configuration */
 	saved[0] = '\0';
-	neigh_config_save(save_line, NULL);
+	while (!neigh_config_save(&place, save_line, NULL))
+		continue;
+	neigh_save_free(&place);
 	assert_string_equal(saved, "arp -s 10.0.2.79 02:00:00:00:00:79 pub\n"
 				   "arp -s 10.0.1.80 02:00:00:00:00:80 pub proxy\n"
 				   "arp -s 10.0.1.77 02:00:00:00:00:77\n"
