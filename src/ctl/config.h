@@ -56,4 +56,3 @@ struct ctl_req;
 int config_save_method(struct ctl_req *, json_t *params, json_t **result);
 
 #endif
-

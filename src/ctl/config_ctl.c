@@ -156,8 +156,9 @@ config_load_file(const char *path)
 }
 
 const struct ctl_method config_methods[] = {
-    {"config.save", config_save_method, (const struct ctl_param[]){{"limit", "int?"}, {"after", "string?"}, {NULL, NULL}},
- "command lines that recreate the running router"},
+    {"config.save", config_save_method,
+	(const struct ctl_param[]){{"limit", "int?"}, {"after", "string?"}, {NULL, NULL}},
+	"command lines that recreate the running router"},
     {"config.check", m_check, (const struct ctl_param[]){{"text", "string"}, {"dir", "string?"}, {NULL, NULL}},
 	"checks a whole configuration as it would load at start"},
     {"config.apply", m_apply, (const struct ctl_param[]){{"text", "string"}, {"dir", "string?"}, {NULL, NULL}},

@@ -33,7 +33,7 @@ struct neigh_key {
 struct neigh_pick {
 	struct neigh_key after;		/* [c] the cursor */
 	bool started;			/* [c] else from the beginning */
-	bool statics;			/* [c] permanent entries only */
+	bool permanent;			/* [c] permanent entries only */
 	bool ours;			/* [c] our own addresses too */
 	bool scanned;			/* [c] keys are in order, next is to be written */
 	int family;			/* [c] */
@@ -109,7 +109,7 @@ pick_neigh(struct neigh *n, void *arg)
 	    .family = n->n_family,
 	    .kind = n->n_flags & NEIGH_F_PROXY ? KEY_PROXY : KEY_NEIGH};
 
-	if (n->n_state == NEIGH_NONE || (p->statics && n->n_state != NEIGH_PERMANENT) ||
+	if (n->n_state == NEIGH_NONE || (p->permanent && n->n_state != NEIGH_PERMANENT) ||
 	    (p->ifindex != 0 && k.ifindex != p->ifindex) ||
 	    (p->has_addr && memcmp(&p->addr, &n->n_addr, neigh_addrlen(n->n_family)) != 0))
 		return;
@@ -488,7 +488,7 @@ neigh_config_save(struct neigh_save *place, void (*line)(void *, const char *), 
 		p = place->pick = calloc(1, sizeof(*p));
 		if (p == NULL)
 			return true;
-		p->statics = true;
+		p->permanent = true;
 		p->started = place->after[0] != '\0' && key_parse(place->after, &p->after);
 		pick_begin(p, PICK_MAX);
 	}

@@ -284,8 +284,8 @@ nd_nothing(struct ctl_req *req, json_t *params, json_t **result)
 	return 0;
 }
 
-static const struct ctl_param list_params[] = {
-    {"family", "string?"}, {"interface", "string?"}, {"address", "string?"}, {"limit", "int?"}, {"after", "string?"}, {NULL, NULL}};
+static const struct ctl_param list_params[] = {{"family", "string?"}, {"interface", "string?"}, {"address", "string?"},
+    {"limit", "int?"}, {"after", "string?"}, {NULL, NULL}};
 static const struct ctl_param add_params[] = {{"family", "string"}, {"address", "string"}, {"lladdr", "string"},
     {"interface", "string?"}, {"temp", "bool?"}, {"pub", "bool?"}, {"proxy", "bool?"}, {NULL, NULL}};
 static const struct ctl_param delete_params[] = {

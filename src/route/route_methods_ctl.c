@@ -122,7 +122,8 @@ static const struct ctl_param delete_params[] = {
 static const struct ctl_param batch_params[] = {
     {"delete", "array?"}, {"add", "array?"}, {"change", "array?"}, {NULL, NULL}};
 static const struct ctl_param get_params[] = {{"family", "string"}, {"dst", "string"}, {NULL, NULL}};
-static const struct ctl_param list_params[] = {{"family", "string?"}, {"neighbours", "bool?"}, {"limit", "int?"}, {"after", "string?"}, {NULL, NULL}};
+static const struct ctl_param list_params[] = {
+    {"family", "string?"}, {"neighbours", "bool?"}, {"limit", "int?"}, {"after", "string?"}, {NULL, NULL}};
 static const struct ctl_param flush_params[] = {{"family", "string?"}, {"limit", "int?"}, {NULL, NULL}};
 static const struct ctl_param monitor_params[] = {{"count", "int?"}, {NULL, NULL}};
 
