@@ -39,6 +39,8 @@ const struct tool tools[] = {
 	"usage: stages [-a] [-c count] [-w seconds] [-W worker] [--json]\n"},
     {"bench", bench_main, "cycles a packet of each path on this machine",
 	"usage: bench [-l cpu] [-n rounds] [-r routes] [-t milliseconds] [--json]\n"},
+    {"trace", trace_main, "the way of packets through the router",
+	"usage: trace [-c count] [-i interface] [--json] [filter]\n"},
     {"attach", attach_main, "take a device in", NULL},
     {"detach", attach_main, "give a device back", NULL},
     {"config", config_main, "save, check or apply a configuration",

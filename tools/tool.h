@@ -39,6 +39,7 @@ int config_main(int, char **);
 int top_main(int, char **);
 int stages_main(int, char **);
 int bench_main(int, char **);
+int trace_main(int, char **);
 int dumpbus_main(int, char **);
 int pcapin_main(int, char **);
 

@@ -17,6 +17,7 @@ const struct ctl_method *const ctl_method_tables[] = {
     sysctl_methods,
     stats_methods,
     stages_methods,
+    pkttrace_methods,
     config_methods,
     NULL,
 };
