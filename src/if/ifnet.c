@@ -55,13 +55,13 @@ if_send(struct worker *w, struct ifnet *ifp, struct rte_mbuf **m, unsigned n)
 static inline void
 if_txbuf_dirty(struct worker *w, struct mp_txbuf *b, struct ifnet *ifp)
 {
-	if (b->dirty)
-		return;
 	if (unlikely(w->ntxdirty == sizeof(w->txdirty) / sizeof(w->txdirty[0])))
 		if_flush(w);
+	/* no branch on dirty: with many interfaces it cannot be guessed */
 	b->ifp = ifp;
+	w->txdirty[w->ntxdirty] = ifp->if_index;
+	w->ntxdirty += !b->dirty;
 	b->dirty = true;
-	w->txdirty[w->ntxdirty++] = ifp->if_index;
 }
 
 /* A run of packets for one interface. */

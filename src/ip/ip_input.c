@@ -287,6 +287,7 @@ ip_forward(struct worker *w, struct pktvec *v, const uint32_t *nhs)
 	unsigned k = 0, n = v->n;
 	bool forwarding = SETTING(ip_forwarding) != 0;
 
+	nexthop_prefetch(w, nhs, n);
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = v->m[i];
 		struct pktmeta *meta = pkt_meta(m);

@@ -12,3 +12,18 @@
 
 struct nexthop *_Atomic nexthop_table[NH_MAX];
 _Atomic uint8_t *nexthop_marks[MP_MAXTHREADS];
+_Atomic bool nexthop_many;
+
+/* => worker; see nexthop_prefetch */
+void
+nexthop_prefetch_many(struct worker *w, const uint32_t *index, unsigned n)
+{
+	_Atomic uint8_t *marks = nexthop_marks[w->id];
+
+	for (unsigned i = 0; i < n; i++) {
+		__builtin_prefetch(&nexthop_table[index[i]]);
+		__builtin_prefetch(&marks[index[i]], 1);
+	}
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(nexthop_get(index[i]));
+}

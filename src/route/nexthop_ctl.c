@@ -77,6 +77,7 @@ nexthop_fini(void)
 		nh_refs[i] = nh_next[i] = 0;
 	}
 	nh_fresh = NH_FIRST_DYNAMIC;
+	atomic_store_explicit(&nexthop_many, false, memory_order_relaxed);
 	nh_free_first = nh_free_last = nh_nfree = nh_inuse = 0;
 	for (unsigned i = 0; i <= mp_nworkers; i++) {
 		if (nexthop_marks[i] != NULL)
@@ -149,6 +150,8 @@ nexthop_alloc(const struct nexthop *nh)
 		nh_nfree--;
 	} else {
 		nh_fresh++;
+		if (nh_fresh == NH_MANY)
+			atomic_store_explicit(&nexthop_many, true, memory_order_relaxed);
 	}
 	atomic_init(&o->nh.nh_mark, nh_mark_next(index, 0));
 	nh_refs[index] = 1;

@@ -68,6 +68,23 @@ nexthop_get(uint32_t index)
 	return atomic_load_explicit(&nexthop_table[index], memory_order_acquire);
 }
 
+extern _Atomic uint8_t *nexthop_marks[MP_MAXTHREADS]; /* [a] one octet per next hop, written by the thread alone */
+#define NH_MANY 1024				      /* from here on they are not all in a core's nearest cache */
+extern _Atomic bool nexthop_many;		      /* [a] so many indexes have been in use at a time */
+
+void nexthop_prefetch_many(struct worker *, const uint32_t *index, unsigned n);
+
+/*
+ * => worker; fetches what n packets are about to need: in two rounds, so that the misses of a whole vector overlap.
+ * Nothing while there are few next hops, which stay in the cache.
+ */
+static inline void
+nexthop_prefetch(struct worker *w, const uint32_t *index, unsigned n)
+{
+	if (__builtin_expect(atomic_load_explicit(&nexthop_many, memory_order_relaxed), 0))
+		nexthop_prefetch_many(w, index, n);
+}
+
 /* => worker; resolves a multipath next hop by flow hash; returns the index of the member */
 static inline uint32_t
 nexthop_select(const struct nexthop *nh, uint32_t hash)
@@ -89,7 +106,6 @@ uint32_t nexthop_refs(uint32_t index);
 void nexthop_release(uint32_t index);
 /* => control; true if any worker used the next hop since the last call */
 bool nexthop_used(uint32_t index);
-extern _Atomic uint8_t *nexthop_marks[MP_MAXTHREADS]; /* [a] one octet per next hop, written by the thread alone */
 
 /*
  * => worker (or control for its own); the next hop carried a packet.  The mark is the object's nh_mark; control begins
