@@ -18,6 +18,7 @@ const struct ctl_method *const ctl_method_tables[] = {
     stats_methods,
     stages_methods,
     pkttrace_methods,
+    gaps_methods,
     config_methods,
     NULL,
 };

@@ -350,6 +350,7 @@ worker_destroy(struct worker *w)
 	free(w->txbuf);
 	free(w->reinput);
 	free(w->stages);
+	free(atomic_load_explicit(&w->gaps, memory_order_relaxed));
 	if (w->epfd >= 0)
 		close(w->epfd);
 	if (w->evfd >= 0)

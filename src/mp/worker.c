@@ -20,6 +20,7 @@
 #include <rte_pause.h>
 #include <rte_rcu_qsbr.h>
 
+#include "mp/gaps.h"
 #include "mp/mp_internal.h"
 #include "pkt/pkt.h"
 #include "pkt/trace.h"
@@ -65,8 +66,11 @@ mp_worker_turn(struct worker *w)
 {
 	struct mp_sourceset *set = atomic_load_explicit(&w->sources, memory_order_acquire);
 	unsigned work = 0, vectors = 0;
+	struct mp_gaps *gaps = atomic_load_explicit(&w->gaps, memory_order_acquire);
 	uint64_t ms, now = rte_rdtsc();
 
+	if (unlikely(gaps != NULL))
+		mp_gap(gaps, now);
 	/* one reading a turn: where the last turn ended this one begins, unless the worker waited in between */
 	if (w->busy)
 		mp_add(&w->cycles_busy, now - w->now);
@@ -139,6 +143,10 @@ worker_sleep(struct worker *w, unsigned *spurious)
 	stay = worker_arm(w, set, &timeout) || atomic_load_explicit(&mp_stopping, memory_order_acquire);
 	bell = false;
 	if (!stay) {
+		struct mp_gaps *gaps = atomic_load_explicit(&w->gaps, memory_order_acquire);
+
+		if (gaps != NULL)
+			gaps->last = 0; /* what is slept is no gap */
 		mp_add(&w->sleeps, 1);
 		if (*spurious > SPURIOUS_MAX) {
 			/* a descriptor says ready and brings nothing: a device that went away */

@@ -15,6 +15,7 @@
 #include <rte_pause.h>
 
 #include "mp/eal.h"
+#include "mp/gaps.h"
 #include "mp/mp.h"
 #include "mp/pool.h"
 #include "pkt/pkt.h"
@@ -547,10 +548,23 @@ test_pullup(void **state)
 	assert_int_equal(mp_pool_free_count(mp_control()), POOL);
 }
 
+/* Every bucket of the gaps' histogram holds its own lowest value and ends where the next begins. */
+static void
+test_gap_buckets(void **state)
+{
+	assert_int_equal(mp_gap_bucket(UINT64_MAX), MP_GAP_BUCKETS - 1);
+	for (unsigned b = 0; b < MP_GAP_BUCKETS; b++) {
+		assert_int_equal(mp_gap_bucket(mp_gap_low(b)), b);
+		if (b > 0)
+			assert_int_equal(mp_gap_bucket(mp_gap_low(b) - 1), b - 1);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_gap_buckets),
 	    cmocka_unit_test(test_ring),
 	    cmocka_unit_test(test_ring_full),
 	    cmocka_unit_test(test_pool_home),
