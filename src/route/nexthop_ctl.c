@@ -35,6 +35,18 @@ static uint32_t nh_inuse;
 
 #define NH_REST 1024
 
+static size_t
+nh_object_size(const struct nexthop *nh)
+{
+	return sizeof(struct nh_object) + (nh->nh_type == NH_MULTIPATH ? nh->nh_mp.mp_n * sizeof(uint32_t) : 0);
+}
+
+static void
+nh_object_destroy(struct nh_object *o)
+{
+	nexthop_mem_free(o, nh_object_size(&o->nh));
+}
+
 static struct nexthop nh_fixed[NH_FIRST_DYNAMIC] = {
     [NH_NOROUTE_INDEX] = {.nh_type = NH_NOROUTE},
     [NH_BLACKHOLE_INDEX] = {.nh_type = NH_BLACKHOLE},
@@ -72,7 +84,7 @@ nexthop_fini(void)
 		struct nexthop *nh = atomic_load_explicit(&nexthop_table[i], memory_order_relaxed);
 
 		if (nh != NULL && nh != &nh_fixed[NH_BLACKHOLE_INDEX])
-			free(nh);
+			nh_object_destroy((struct nh_object *)nh);
 		atomic_store_explicit(&nexthop_table[i], NULL, memory_order_relaxed);
 		nh_refs[i] = nh_next[i] = 0;
 	}
@@ -90,8 +102,7 @@ static struct nh_object *
 nh_object_make(const struct nexthop *nh, uint32_t index)
 {
 	size_t nslots = nh->nh_type == NH_MULTIPATH ? nh->nh_mp.mp_n : 0;
-	size_t size = sizeof(struct nh_object) + nslots * sizeof(uint32_t);
-	struct nh_object *o = aligned_alloc(MP_CACHELINE, (size + MP_CACHELINE - 1) & ~(size_t)(MP_CACHELINE - 1));
+	struct nh_object *o = nexthop_mem_alloc(nh_object_size(nh));
 
 	if (o == NULL)
 		return NULL;
@@ -113,7 +124,7 @@ nh_object_of(struct mp_deferred *d)
 static void
 nh_object_free(struct mp_deferred *d)
 {
-	free(nh_object_of(d));
+	nh_object_destroy(nh_object_of(d));
 }
 
 /* A mark that no thread's marks hold for the index: whoever has it from here on used the next hop from here on. */
@@ -198,7 +209,7 @@ nh_index_free(struct mp_deferred *d)
 	struct nh_object *o = nh_object_of(d);
 	uint32_t index = o->index;
 
-	free(o);
+	nh_object_destroy(o);
 	nh_next[index] = 0;
 	if (nh_free_last != 0)
 		nh_next[nh_free_last] = index;

@@ -107,6 +107,8 @@ struct rt_group {
 };
 
 /* nexthop_ctl.c */
+void *nexthop_mem_alloc(size_t size);
+void nexthop_mem_free(void *, size_t size);
 int nexthop_init(void);
 void nexthop_fini(void);
 void nexthop_ifnet_detach(const struct ifnet *);
