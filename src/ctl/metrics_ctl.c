@@ -437,6 +437,13 @@ clients(const struct metrics_scrape *m, const struct family *f, unsigned i, stru
 }
 
 static bool
+longest_turn(const struct metrics_scrape *m, const struct family *f, unsigned i, struct sample *s)
+{
+	set_real(s, (double)ctl_longest_turn_us(false) / 1e6);
+	return i == 0;
+}
+
+static bool
 deferred(const struct metrics_scrape *m, const struct family *f, unsigned i, struct sample *s)
 {
 	s->value = mp_deferred_pending();

@@ -34,7 +34,8 @@
 #include "mp/mp.h"
 
 #define MAX_CONNS   32
-#define MAX_SCRAPES 8 /* answers under way: each copies the interfaces' counters */
+#define MAX_ENDING  64 /* with those that are about to go */
+#define MAX_SCRAPES 8  /* answers under way: each copies the interfaces' counters */
 #define DEADLINE_MS 10000
 #define MAX_HEADERS 8192
 #define MAX_BODY    1024
@@ -89,7 +90,7 @@ conn_free(struct conn *c)
 	}
 	bufferevent_decref(c->bev);
 	free(c);
-	if (nconns < MAX_CONNS)
+	if (nconns < MAX_ENDING)
 		listener_pause(false);
 }
 
@@ -132,7 +133,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		else if (!c->ending && now - c->since >= DEADLINE_MS)
 			conn_end(c);
 	}
-	if (nconns < MAX_CONNS)
+	if (nconns < MAX_ENDING)
 		listener_pause(false);
 	if (nconns > 0)
 		tick_in(TICK_MS);
@@ -160,9 +161,10 @@ conn_new(struct event_base *base, void *arg)
 				break;
 		if (old != NULL)
 			conn_end(old);
-		/* what was ended is gone when libevent has seen it; the others in the backlog wait until then */
-		listener_pause(true);
-		tick_in(1);
+		/* it is gone when libevent has seen it; where there was none to be ended, new ones come by the tick */
+		if (old == NULL || nconns + 1 >= MAX_ENDING)
+			listener_pause(true);
+		tick_in(old != NULL ? 1 : TICK_MS);
 	} else if (nconns == 0)
 		tick_in(TICK_MS);
 	bufferevent_incref(c->bev);
