@@ -27,7 +27,7 @@
 
 #define IDLE_SPINS   64	 /* loops without work before the worker sleeps, */
 #define IDLE_SPIN_US 50	 /* and how long it has had none */
-#define SLOW_TICK_MS 2	 /* how long a source without a descriptor may wait */
+#define SLOW_TICK_US 800 /* how long a source without a descriptor may wait */
 #define SPURIOUS_MAX 100 /* wake-ups in a row that brought no work, before the worker naps */
 
 _Thread_local struct worker *mp_self;
@@ -110,22 +110,36 @@ mp_worker_turn(struct worker *w)
 	return work;
 }
 
-/* Arms every source; true if one of them has work already, or if a ring has. */
+/* Arms every source; true if one of them has work already, or if a ring has.  *timeout: microseconds, or -1 */
 static bool
-worker_arm(struct worker *w, struct mp_sourceset *set, int *timeout)
+worker_arm(struct worker *w, struct mp_sourceset *set, int64_t *timeout)
 {
+	int ms = mp_timer_next(w);
 	bool work = false;
 
-	*timeout = mp_timer_next(w);
+	*timeout = ms < 0 ? -1 : ms * INT64_C(1000);
 	for (unsigned i = 0; i < set->n; i++) {
 		struct mp_source *s = mp_sourceset_get(set, i);
 
-		if (s->fd < 0 && (*timeout < 0 || *timeout > SLOW_TICK_MS))
-			*timeout = SLOW_TICK_MS;
+		if (s->fd < 0 && (*timeout < 0 || *timeout > SLOW_TICK_US))
+			*timeout = SLOW_TICK_US;
 		if (s->arm != NULL && s->arm(w, s))
 			work = true;
 	}
 	return work || !mp_ring_empty(&w->inbox) || !mp_ring_empty(&w->calls);
+}
+
+/* => microseconds, or -1: until something is there */
+static int
+worker_wait(struct worker *w, struct epoll_event *ev, int n, int64_t timeout)
+{
+	struct timespec ts = {.tv_sec = timeout / 1000000, .tv_nsec = timeout % 1000000 * 1000};
+	int r = epoll_pwait2(w->epfd, ev, n, timeout < 0 ? NULL : &ts, NULL);
+
+	/* before Linux 5.11 */
+	if (r < 0 && errno == ENOSYS)
+		r = epoll_wait(w->epfd, ev, n, timeout < 0 ? -1 : (int)((timeout + 999) / 1000));
+	return r;
 }
 
 static void
@@ -134,7 +148,8 @@ worker_sleep(struct worker *w, unsigned *spurious)
 	struct mp_sourceset *set;
 	struct epoll_event ev[8];
 	bool stay, bell;
-	int timeout, n;
+	int64_t timeout;
+	int n;
 
 	atomic_store_explicit(&w->asleep, 1, memory_order_seq_cst);
 	rte_smp_mb();
@@ -150,14 +165,14 @@ worker_sleep(struct worker *w, unsigned *spurious)
 		mp_add(&w->sleeps, 1);
 		if (*spurious > SPURIOUS_MAX) {
 			/* a descriptor says ready and brings nothing: a device that went away */
-			struct timespec nap = {.tv_nsec = SLOW_TICK_MS * 1000000};
+			struct timespec nap = {.tv_nsec = SLOW_TICK_US * 1000};
 
 			rte_rcu_qsbr_thread_offline(mp_qsbr, w->id);
 			nanosleep(&nap, NULL);
 			rte_rcu_qsbr_thread_online(mp_qsbr, w->id);
 		}
 		rte_rcu_qsbr_thread_offline(mp_qsbr, w->id);
-		n = epoll_wait(w->epfd, ev, 8, timeout);
+		n = worker_wait(w, ev, 8, timeout);
 		rte_rcu_qsbr_thread_online(mp_qsbr, w->id);
 		for (int i = 0; i < n; i++)
 			if (ev[i].data.ptr == w)
