@@ -27,6 +27,22 @@ import json, sys
 sys.exit(any(w["pool_free"] != w["pool_size"] for w in json.load(sys.stdin)))'
 }
 
+memif_router() { # memif_router NAME BUS N PEER-N ROLE
+	local net=2001:db8:$2::
+	[ "$2" = 0 ] && net=2001:db8::
+	daemon "$1"
+	set_if "$1" shmif0 bus$2 10.0.$2.2/24 ${net}2/64
+	run "$1" attach "net_memif0,role=$5,socket=$PWD/m,socket-abstract=no"
+	run "$1" ifconfig memif0 inet 10.9.0.$3/24
+	run "$1" ifconfig memif0 inet6 2001:db8:9::$3/64 up
+	run "$1" sysctl -w net.inet.ip.forwarding=1
+	run "$1" sysctl -w net.inet6.ip6.forwarding=1
+	run "$1" route add -net 10.0.$((1 - $2)).0/24 10.9.0.$4
+	net=2001:db8:$((1 - $2))::
+	[ "$2" = 1 ] && net=2001:db8::
+	run "$1" route add -inet6 $net/64 2001:db8:9::$4
+}
+
 test_case memif "two daemons joined by memif, both families"
 memif_body() {
 	local i
@@ -50,6 +66,29 @@ memif_body() {
 	shows A "^lo0$" ifconfig -l
 	until_ok 30 full A
 	until_ok 30 full B
+	finish
+}
+
+test_case memif_forward "two routers joined by memif forward both families; the link follows the other end's death and return"
+memif_forward_body() {
+	#	A 10.0.0.1 --- bus0 --- R 10.9.0.1 --- memif --- 10.9.0.2 S --- bus1 --- 10.0.1.1 B
+	#	  2001:db8::1             2001:db8:9::1          2001:db8:9::2           2001:db8:1::1
+	[ ${#PWD} -lt 100 ] || atf_skip "the directory's name is too long for a socket: $PWD"
+	memif_router R 0 1 2 server
+	memif_router S 1 2 1 client
+	host A bus0 10.0.0.1/24 10.0.0.2 2001:db8::1/64 2001:db8::2
+	host B bus1 10.0.1.1/24 10.0.1.2 2001:db8:1::1/64 2001:db8:1::2
+	until_ok 60 smp A ping -n -c 1 -w 2 10.0.1.1
+	until_ok 60 smp A ping6 -n -c 1 -X 2 2001:db8:1::1
+	atf_check -o match:"^ *2  10.9.0.2 " -e ignore "$BUILD/smpnet" -s "unix://$PWD/A.sock" traceroute -n 10.0.1.1
+	# without a word
+	kill -9 "$(cat S.pid)"
+	until_ok 30 sh -c "'$BUILD/smpnet' -s 'unix://$PWD/R.sock' ifconfig memif0 | grep 'status: no carrier'"
+	memif_router S 1 2 1 client
+	until_ok 30 sh -c "'$BUILD/smpnet' -s 'unix://$PWD/R.sock' ifconfig memif0 | grep 'status: active'"
+	until_ok 60 smp A ping -n -c 1 -w 2 10.0.1.1
+	until_ok 60 smp B ping6 -n -c 1 -X 2 2001:db8::1
+	until_ok 30 full R
 	finish
 }
 
