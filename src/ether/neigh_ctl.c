@@ -350,6 +350,8 @@ neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
 		n = neigh_create(ifp, family, addr, false);
 	if (n == NULL)
 		return NH_NOROUTE_INDEX;
+	if (nexthop_restore(n->n_nh))
+		neigh_publish(n);
 	nexthop_ref(n->n_nh);
 	return n->n_nh;
 }

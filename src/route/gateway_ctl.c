@@ -137,8 +137,7 @@ rt_group_slots(const struct rt_group *g, uint32_t *slots)
 static void
 rt_group_update(struct rt_group *g)
 {
-	uint32_t slots[RT_SLOTS], old = g->nh, release = 0;
-	struct rtentry *e;
+	uint32_t slots[RT_SLOTS], old = g->nh;
 
 	if (g->npaths == 1) {
 		g->nh = g->paths[0].gw->nh;
@@ -147,22 +146,24 @@ rt_group_update(struct rt_group *g)
 
 		nh.nh_mp.mp_nh = slots;
 		nh.nh_mp.mp_n = rt_group_slots(g, slots);
-		if (nh.nh_mp.mp_n == 0) {
-			release = g->multi;
-			g->multi = 0;
-		} else if (g->multi == 0) {
+		g->nh = 0;
+		if (nh.nh_mp.mp_n != 0 && g->multi == 0) {
 			g->multi = nexthop_alloc(&nh);
-		} else if (nexthop_replace(g->multi, &nh) != 0) {
-			mp_log(MP_LOG_ERR, "route: no memory for a multipath next hop");
-			release = g->multi; /* its paths may be gone: it must not stay */
-			g->multi = 0;
+			g->nh = g->multi;
+		} else if (nh.nh_mp.mp_n != 0) {
+			(void)nexthop_restore(g->multi);
+			if (nexthop_replace(g->multi, &nh) == 0)
+				g->nh = g->multi;
+			else
+				mp_log(MP_LOG_ERR, "route: no memory for a multipath next hop");
 		}
-		g->nh = g->multi;
 	}
 	if (g->nh != old)
-		TAILQ_FOREACH (e, &g->routes, re_grouplink)
-			(void)rt_node_update(rt_table_of(g->family), e->re_node);
-	nexthop_release(release);
+		rt_group_moved(g, old);
+	if (g->npaths > 1 && g->multi != 0 && g->nh == 0 && !nexthop_diverted(g->multi))
+		(void)nexthop_divert(g->multi, NH_NOROUTE_INDEX); /* its members' next hops may go */
+	if (g->nh == old && g->nh != 0 && g->nh == g->multi)
+		rt_groups_follow(g->family);
 }
 
 static void
@@ -225,7 +226,8 @@ rt_gw_put(struct rt_gw *gw)
 {
 	if (--gw->refs > 0)
 		return;
-	LIST_REMOVE(gw, link);
+	if (!gw->gone)
+		LIST_REMOVE(gw, link);
 	nexthop_release(gw->nh);
 	free(gw);
 }
@@ -258,6 +260,7 @@ rt_group_get(int family, const struct rt_path *paths, unsigned n, struct rt_grou
 		return -ENOMEM;
 	g->family = family;
 	TAILQ_INIT(&g->routes);
+	g->slice.step = rt_group_step;
 	for (unsigned i = 0; i < n; i++) {
 		struct rt_gw *gw = rt_gw_get(family, &paths[i]);
 		bool twice = false;
@@ -309,6 +312,8 @@ rt_group_put(struct rt_group *g)
 	ASSERT_CONTROL();
 	if (--g->refs > 0)
 		return;
+	mp_slice_remove(&g->slice);
+	rt_group_release(g);
 	LIST_REMOVE(g, link);
 	for (unsigned i = 0; i < g->npaths; i++)
 		LIST_REMOVE(&g->paths[i], link);
@@ -326,13 +331,24 @@ rt_group_attach(struct rt_group *g, struct rtentry *e)
 	TAILQ_INSERT_TAIL(&g->routes, e, re_grouplink);
 }
 
+/* => control; the entry is no longer among the group's, which keeps its reference */
+void
+rt_group_unlink(struct rtentry *e)
+{
+	struct rt_group *g = e->re_group;
+
+	if (g->cursor == e)
+		g->cursor = TAILQ_NEXT(e, re_grouplink);
+	TAILQ_REMOVE(&g->routes, e, re_grouplink);
+}
+
 /* => control; the FIB no longer names the group for this entry */
 void
 rt_group_detach(struct rtentry *e)
 {
 	struct rt_group *g = e->re_group;
 
-	TAILQ_REMOVE(&g->routes, e, re_grouplink);
+	rt_group_unlink(e);
 	e->re_group = NULL;
 	rt_group_put(g);
 }
@@ -390,4 +406,29 @@ rt_gw_recheck_ifnet(const struct ifnet *ifp, bool has_gw)
 		LIST_FOREACH (gw, &gw_table[b], link)
 			if (gw->has_gw == has_gw && (gw->ifindex == ifp->if_index || gw->ifp == ifp))
 				rt_gw_update(gw);
+}
+
+/*
+ * => control; the interface, which is down, is being destroyed: its gateways are not found any more, and routes leave
+ * them, few at once, many in slices.  Until then those are not shown and may be added anew.
+ */
+void
+rt_gw_detach_ifnet(struct ifnet *ifp)
+{
+	struct rt_gw *gw, *next;
+
+	ASSERT_CONTROL();
+	for (unsigned b = 0; b < RT_BUCKETS; b++)
+		for (gw = LIST_FIRST(&gw_table[b]); gw != NULL; gw = next) {
+			next = LIST_NEXT(gw, link);
+			if (gw->ifindex != ifp->if_index)
+				continue;
+			LIST_REMOVE(gw, link);
+			gw->gone = true;
+			gw->ifp = ifp; /* as long as it is there, messages name it */
+			gw->refs++;
+			rt_groups_leave(gw);
+			gw->ifp = NULL;
+			rt_gw_put(gw);
+		}
 }

@@ -26,8 +26,9 @@ struct nh_object {
 	uint32_t slots[];  /* [I] of NH_MULTIPATH */
 };
 
-static uint32_t nh_refs[NH_MAX]; /* [c] */
-static uint32_t nh_next[NH_MAX]; /* [c] free list, 0 ends it */
+static uint32_t nh_refs[NH_MAX];    /* [c] */
+static bool nh_is_diverted[NH_MAX]; /* [c] */
+static uint32_t nh_next[NH_MAX];    /* [c] free list, 0 ends it */
 static uint32_t nh_free_first, nh_free_last;
 static uint32_t nh_fresh = NH_FIRST_DYNAMIC;
 static uint32_t nh_nfree;
@@ -166,13 +167,15 @@ nexthop_alloc(const struct nexthop *nh)
 	}
 	atomic_init(&o->nh.nh_mark, nh_mark_next(index, 0));
 	nh_refs[index] = 1;
+	nh_is_diverted[index] = false;
 	nh_inuse++;
 	atomic_store_explicit(&nexthop_table[index], &o->nh, memory_order_release);
 	return index;
 }
 
-int
-nexthop_replace(uint32_t index, const struct nexthop *nh)
+/* What workers find under the index from now on. */
+static int
+nh_object_swap(uint32_t index, const struct nexthop *nh)
 {
 	struct nexthop *old = nexthop_get(index);
 	uint8_t mark = atomic_load_explicit(&old->nh_mark, memory_order_relaxed);
@@ -189,6 +192,60 @@ nexthop_replace(uint32_t index, const struct nexthop *nh)
 	if (old != &nh_fixed[NH_BLACKHOLE_INDEX])
 		mp_defer(&old->nh_deferred, nh_object_free);
 	return 0;
+}
+
+int
+nexthop_replace(uint32_t index, const struct nexthop *nh)
+{
+	ASSERT_CONTROL();
+	if (nh_is_diverted[index] && (nh->nh_type == NH_UNRESOLVED || nh->nh_type == NH_GLEAN))
+		return 0; /* nobody is there: packets go where they were diverted to */
+	nh_is_diverted[index] = false;
+	return nh_object_swap(index, nh);
+}
+
+/*
+ * => control; packets that name the index go where another one leads (0: nowhere: no route), until its owner makes it
+ * usable (nexthop_replace) or wants it back (nexthop_restore).  The caller has references on both.  0 or -ENOMEM
+ */
+int
+nexthop_divert(uint32_t index, uint32_t to)
+{
+	struct nexthop nh = {.nh_type = NH_NOROUTE};
+	const struct nexthop *other = nexthop_get(to);
+	int error;
+
+	if (to != NH_NOROUTE_INDEX) {
+		nh = (struct nexthop){.nh_type = NH_MULTIPATH, .nh_family = other->nh_family};
+		if (other->nh_type == NH_MULTIPATH) {
+			nh.nh_mp = other->nh_mp;
+		} else {
+			nh.nh_mp.mp_n = 1;
+			nh.nh_mp.mp_nh = &to;
+		}
+	}
+	error = nh_object_swap(index, &nh);
+	if (error == 0)
+		nh_is_diverted[index] = true;
+	return error;
+}
+
+/* => control; do packets that name the index go elsewhere? */
+bool
+nexthop_diverted(uint32_t index)
+{
+	return index < NH_MAX && nh_is_diverted[index];
+}
+
+bool
+nexthop_restore(uint32_t index)
+{
+	bool was = nexthop_diverted(index);
+
+	ASSERT_CONTROL();
+	if (was)
+		nh_is_diverted[index] = false;
+	return was;
 }
 
 /* => control; the fixed ones are not counted */

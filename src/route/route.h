@@ -96,6 +96,8 @@ nexthop_select(const struct nexthop *nh, uint32_t hash)
 uint32_t nexthop_alloc(const struct nexthop *);
 /* => control; replaces the object behind the index; the old one is freed after a grace period; 0 or -ENOMEM */
 int nexthop_replace(uint32_t index, const struct nexthop *);
+/* => control; the index is its owner's again; true if it was diverted: the owner calls nexthop_replace next */
+bool nexthop_restore(uint32_t index);
 void nexthop_ref(uint32_t index);
 /* => control; references there are (a neighbour whose next hop has more than its own serves routes) */
 uint32_t nexthop_refs(uint32_t index);

@@ -241,6 +241,8 @@ rt_ifnet_changed(struct ifnet *ifp)
 	rt_ifnet_locals(ifp);
 	rt_gw_recheck_ifnet(ifp, false); /* connected and interface routes, and the gateways behind them */
 	rt_gw_recheck_ifnet(ifp, true);
+	if (rt_ifnet_active(ifp))
+		rt_groups_up(ifp);
 	rt_notify_ifinfo(ifp);
 }
 
@@ -267,7 +269,6 @@ rt_ifnet_detach(struct ifnet *ifp)
 {
 	ASSERT_CONTROL();
 	rt_ifnet_changed(ifp);
-	rt_delete_ifnet(AF_INET, ifp);
-	rt_delete_ifnet(AF_INET6, ifp);
+	rt_gw_detach_ifnet(ifp);
 	nexthop_ifnet_detach(ifp);
 }

@@ -92,15 +92,13 @@ void
 rt_entry_notify(const struct rtentry *e, enum rtmsg_type type)
 {
 	const struct rt_gw *gw = e->re_group != NULL ? rt_group_gw(e->re_group) : NULL;
-	const struct rt_node *top = e->re_node;
-	int family;
-	struct rt_msg m = {
-	    .type = type, .plen = e->re_node->rn_plen, .flags = rt_entry_flags(e), .ifp = rt_entry_ifp(e)};
+	int family = gw != NULL ? gw->family : e->re_owner->ifa_family;
+	struct rt_msg m = {.type = type,
+	    .family = family,
+	    .plen = e->re_node->rn_plen,
+	    .flags = rt_entry_flags(e),
+	    .ifp = rt_entry_ifp(e)};
 
-	while (top->rn_parent != NULL)
-		top = top->rn_parent;
-	family = top == rt_table4.root ? AF_INET : AF_INET6;
-	m.family = family;
 	rt_key_addr(family, &e->re_node->rn_key, &m.dst);
 	if (gw != NULL && gw->has_gw) {
 		m.has_gw = true;
@@ -168,10 +166,10 @@ rt_entry_regroup(struct rt_table *t, struct rtentry *e, struct rt_group *g)
 {
 	struct rt_group *old = e->re_group;
 
-	TAILQ_REMOVE(&old->routes, e, re_grouplink);
+	rt_group_unlink(e);
 	rt_group_attach(g, e);
 	if (rt_node_update(t, e->re_node) != 0) {
-		TAILQ_REMOVE(&g->routes, e, re_grouplink);
+		rt_group_unlink(e);
 		rt_group_attach(old, e);
 		(void)rt_node_update(t, e->re_node);
 		rt_group_put(g);
@@ -246,7 +244,7 @@ rt_delete_paths(
 	for (unsigned i = 0; i < e->re_group->npaths; i++) {
 		const struct rt_gpath *p = &e->re_group->paths[i];
 
-		if (!lose(p, arg))
+		if (!lose(p, arg) && !p->gw->gone)
 			paths[n++] = (struct rt_path){p->gw->has_gw, p->gw->addr, p->gw->ifindex, p->weight};
 	}
 	error = rt_group_get(t->family, paths, n, &g);
@@ -264,11 +262,9 @@ rt_path_same(const struct rt_gpath *p, const void *arg)
 }
 
 static bool
-rt_path_uses(const struct rt_gpath *p, const void *arg)
+rt_path_gone(const struct rt_gpath *p, const void *arg)
 {
-	const struct ifnet *ifp = arg;
-
-	return p->gw->ifindex == ifp->if_index;
+	return p->gw->gone;
 }
 
 /* Forgets an entry that its address's list still names. */
@@ -339,62 +335,16 @@ rt_delete(const struct rt_spec *s)
 	return 0;
 }
 
-struct rt_collect {
-	struct rtentry **list;
-	size_t n, size;
-	bool (*want)(const struct rtentry *, void *);
-	void *arg;
-};
-
-static void
-rt_collect_node(struct rt_node *n, void *arg)
-{
-	struct rt_collect *c = arg;
-
-	for (struct rtentry *e = n->rn_routes; e != NULL; e = e->re_next) {
-		if (!c->want(e, c->arg))
-			continue;
-		if (c->n == c->size) {
-			size_t size = c->size == 0 ? 64 : c->size * 2;
-			struct rtentry **list = realloc(c->list, size * sizeof(*list));
-
-			if (list == NULL)
-				return;
-			c->list = list;
-			c->size = size;
-		}
-		c->list[c->n++] = e;
-	}
-}
-
-static bool
-rt_entry_uses(const struct rtentry *e, void *arg)
-{
-	for (unsigned i = 0; e->re_group != NULL && i < e->re_group->npaths; i++)
-		if (rt_path_uses(&e->re_group->paths[i], arg))
-			return true;
-	return false;
-}
-
-/* => control; the interface goes: so do the paths that name it, and the routes that have no other */
+/* => control; the route loses its paths that are gone, or goes */
 void
-rt_delete_ifnet(int family, struct ifnet *ifp)
+rt_entry_leave(struct rtentry *e)
 {
-	struct rt_table *t = rt_table_of(family);
-	struct rt_collect c = {.want = rt_entry_uses, .arg = ifp};
+	struct rt_group *g = e->re_group;
+	struct rt_table *t = rt_table_of(g->family);
 
 	ASSERT_CONTROL();
-	rib_walk(t->root, rt_collect_node, &c);
-	for (size_t i = 0; i < c.n; i++) {
-		struct rtentry *e = c.list[i];
-		unsigned used = 0;
-
-		for (unsigned k = 0; k < e->re_group->npaths; k++)
-			used += rt_path_uses(&e->re_group->paths[k], ifp);
-		if (used == e->re_group->npaths || rt_delete_paths(t, e, rt_path_uses, ifp) != 0)
-			rt_delete_entry(t, e);
-	}
-	free(c.list);
+	if (rt_group_dying(g) || rt_delete_paths(t, e, rt_path_gone, NULL) != 0)
+		rt_delete_entry(t, e);
 }
 
 static bool
@@ -509,9 +459,10 @@ route_init(void)
 }
 
 static bool
-rt_any(const struct rtentry *e, void *arg)
+rt_first(struct rt_node *n, void *arg)
 {
-	return true;
+	*(struct rt_node **)arg = n;
+	return false;
 }
 
 /* => control, when no worker runs any more.  The arrays that workers read stay: deferred frees come after. */
@@ -523,14 +474,18 @@ route_fini(void)
 	rt_monitor_fini();
 	for (unsigned i = 0; i < 2; i++) {
 		struct rt_table *t = i == 0 ? &rt_table4 : &rt_table6;
-		struct rt_collect c = {.want = rt_any};
+		struct rt_node *n = NULL;
 
-		rib_walk(t->root, rt_collect_node, &c);
-		for (size_t k = 0; k < c.n; k++) {
-			rt_entry_disown(c.list[k]);
-			rt_entry_remove(t, c.list[k]);
+		while (rib_walk_from(t, &(struct rt_cursor){0}, rt_first, &n), n != NULL) {
+			while (n->rn_routes->re_next != NULL) {
+				rt_entry_disown(n->rn_routes);
+				rt_entry_remove(t, n->rn_routes);
+			}
+			rt_entry_disown(n->rn_routes);
+			rt_entry_remove(t, n->rn_routes);
+			n = NULL;
 		}
-		free(c.list);
+		mp_slices_finish();
 		rib_fini(t);
 	}
 }

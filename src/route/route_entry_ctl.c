@@ -85,7 +85,8 @@ rt_entry_active(const struct rtentry *e)
 bool
 rt_entry_visible(const struct rtentry *e)
 {
-	return e->re_kind != RT_BROADCAST && e->re_kind != RT_NEIGH;
+	return e->re_kind != RT_BROADCAST && e->re_kind != RT_NEIGH &&
+	       (e->re_group == NULL || !rt_group_dying(e->re_group));
 }
 
 /* => control; the node's route that users see, or NULL */
@@ -119,7 +120,7 @@ rt_entry_ifp(const struct rtentry *e)
 	if (e->re_group == NULL)
 		return e->re_ifp;
 	gw = rt_group_gw(e->re_group);
-	if (gw->ifp != NULL)
+	if (gw->ifp != NULL || gw->gone)
 		return gw->ifp;
 	return ifnet_get(gw->ifindex != 0 ? gw->ifindex : gw->last);
 }
@@ -163,12 +164,52 @@ rt_neigh_recheck(struct rt_node *n, void *arg)
 		}
 }
 
+/*
+ * A prefix whose routes cannot be used now may stay in the FIB: packets for it go where they would go without it, as its
+ * next hop is diverted there (rt_groups_follow), and it is all there when the route is back.  Only the default route may
+ * be what is behind it, which the diversion follows.
+ */
+static bool
+rt_node_parkable(const struct rt_node *n)
+{
+	if (n->rn_plen == 0 || !nexthop_diverted(n->rn_nh))
+		return false;
+	for (const struct rt_node *up = n->rn_parent; up != NULL && up->rn_plen > 0; up = up->rn_parent)
+		if (up->rn_nh != 0 && !nexthop_diverted(up->rn_nh))
+			return false;
+	for (const struct rtentry *e = n->rn_routes; e != NULL; e = e->re_next)
+		if (e->re_infib && e->re_group != NULL && e->re_group->nh == 0 && !rt_group_dying(e->re_group) &&
+		    rt_group_holds(e->re_group, n->rn_nh))
+			return true;
+	return false;
+}
+
+static void
+rt_unpark_node(struct rt_node *n, void *arg)
+{
+	if (n->rn_parked)
+		(void)rt_node_update(arg, n);
+}
+
+/* A route came to lie between parked prefixes and the default route. */
+static void
+rt_unpark_below(struct rt_table *t, struct rt_node *n)
+{
+	if (n->rn_plen < 12) {
+		rt_groups_pass(t->family);
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		rib_walk(n->rn_child[i], rt_unpark_node, t);
+}
+
 /* => control; brings the FIB in line with the node's entries; 0 or -ENOMEM (the FIB then lacks the prefix) */
 int
 rt_node_update(struct rt_table *t, struct rt_node *n)
 {
 	const struct rtentry *e = n->rn_routes;
-	uint32_t nh = 0, cover = RT_COVER_NONE, old_cover = n->rn_cover;
+	uint32_t nh = 0, cover = RT_COVER_NONE, old_cover = n->rn_cover, old_nh = n->rn_nh;
+	bool parked = n->rn_parked;
 	int error = 0;
 
 	ASSERT_CONTROL();
@@ -178,7 +219,11 @@ rt_node_update(struct rt_table *t, struct rt_node *n)
 		nh = rt_entry_nh(e);
 	if (e != NULL && e->re_kind != RT_NEIGH)
 		cover = rt_entry_cover(e);
-	if (nh != n->rn_nh && nh != 0) {
+	n->rn_parked = nh == 0 && n->rn_nh != 0 && rt_node_parkable(n);
+	t->nparked += n->rn_parked - parked;
+	if (n->rn_parked) {
+		nh = n->rn_nh;
+	} else if (nh != n->rn_nh && nh != 0) {
 		error = fib_set(t->family, &n->rn_key, n->rn_plen, nh);
 		if (error == 0)
 			n->rn_nh = nh;
@@ -192,6 +237,11 @@ rt_node_update(struct rt_table *t, struct rt_node *n)
 		fib_clear(t->family, &n->rn_key, n->rn_plen, up != NULL ? up->rn_plen : 0, up != NULL ? up->rn_nh : 0);
 		n->rn_nh = 0;
 	}
+	if (t->nparked != 0 && n->rn_plen > 0 && n->rn_plen < t->bits && nh != 0 && !n->rn_parked &&
+	    (old_nh == 0 || parked))
+		rt_unpark_below(t, n);
+	if (n->rn_plen == 0 && n->rn_nh != old_nh)
+		rt_groups_follow(t->family);
 	if (cover != old_cover) {
 		n->rn_cover = cover;
 		if (t->nneigh != 0 && n->rn_plen < t->bits)

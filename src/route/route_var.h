@@ -12,6 +12,7 @@
 
 #include <sys/queue.h>
 
+#include "mp/slice.h"
 #include "route/fib_var.h"
 #include "route/route.h"
 
@@ -51,6 +52,7 @@ struct rt_node {
 	uint32_t rn_nh;		     /* [c] what the FIB has for this prefix, 0: nothing */
 	uint32_t rn_cover; /* [c] what the active route means for longer prefixes: RT_COVER_*, or an interface */
 	uint8_t rn_plen;   /* [c] */
+	bool rn_parked;	   /* [c] no route is active, and rn_nh leads where packets would go without it */
 	bool rn_held;	   /* [c] stays though empty: somebody is about to look at it again */
 };
 #define RT_COVER_NONE  0	  /* no active route here */
@@ -68,6 +70,7 @@ struct rt_table {
 	unsigned bits;	      /* [c] */
 	struct rt_node *root; /* [c] */
 	uint32_t nneigh;      /* [c] entries of RT_NEIGH */
+	uint32_t nparked;     /* [c] nodes that are parked */
 	uint32_t nroutes;     /* [c] all others */
 	uint32_t nhidden;     /* [c] of those, what users do not see (rt_entry_visible) */
 };
@@ -85,6 +88,7 @@ struct rt_gw {
 	uint8_t family;		/* [c] */
 	bool has_gw;		/* [c] else the interface itself */
 	bool local;		/* [c] the gateway is an address of ours: the packet goes to the loopback interface */
+	bool gone;		/* [c] its interface was destroyed: out of the table, routes are leaving it */
 	uint16_t ifindex;	/* [c] 0: found through the table */
 	uint16_t last;		/* [c] interface index it was found through last, to be shown */
 	union in_any addr;	/* [c] */
@@ -95,6 +99,7 @@ struct rt_gw {
 	LIST_HEAD(, rt_gpath) paths; /* [c] */
 };
 
+#define RT_HELD 4
 struct rt_group {
 	LIST_ENTRY(rt_group) link;    /* [c] */
 	uint8_t family;		      /* [c] */
@@ -102,8 +107,17 @@ struct rt_group {
 	uint32_t nh;		      /* [c] 0: no path can be reached */
 	uint32_t multi;		      /* [c] own next hop of several paths, or 0 */
 	TAILQ_HEAD(, rtentry) routes; /* [c] */
-	unsigned npaths;	      /* [c] */
-	struct rt_gpath paths[];      /* [c] */
+	struct rtentry *cursor;	      /* [c] the FIB does not follow g->nh yet from this route on; NULL: it does */
+	struct mp_slice slice;	      /* [c] the pass that makes it follow */
+	LIST_ENTRY(rt_group) behind;  /* [c] groups with held */
+	struct {
+		uint32_t nh;	  /* [c] with a reference: the FIB may name it for our routes; 0: free */
+		uint32_t to;	  /* [c] where it is diverted to, with a reference; 0: nowhere */
+		uint16_t ifindex; /* [c] of its interface, 0: of none */
+	} held[RT_HELD];	  /* [c] */
+	unsigned leaving;	  /* [c] paths that are gone: routes lose them, or go */
+	unsigned npaths;	  /* [c] */
+	struct rt_gpath paths[];  /* [c] */
 };
 
 /* nexthop_ctl.c */
@@ -112,6 +126,8 @@ void nexthop_mem_free(void *, size_t size);
 int nexthop_init(void);
 void nexthop_fini(void);
 void nexthop_ifnet_detach(const struct ifnet *);
+int nexthop_divert(uint32_t index, uint32_t to);
+bool nexthop_diverted(uint32_t index);
 
 /* rib_ctl.c: the trie */
 static inline struct rt_table *
@@ -152,10 +168,23 @@ bool rt_entry_has_gw(const struct rtentry *);
 bool rt_ifnet_active(const struct ifnet *);
 struct ifnet *rt_loopback(void);
 
+/* group_ctl.c */
+void rt_group_moved(struct rt_group *, uint32_t old);
+void rt_group_release(struct rt_group *);
+bool rt_group_step(struct mp_slice *);
+void rt_groups_leave(struct rt_gw *);
+void rt_groups_up(const struct ifnet *);
+
 /* gateway_ctl.c */
 int rt_group_get(int family, const struct rt_path *, unsigned n, struct rt_group **);
 void rt_group_attach(struct rt_group *, struct rtentry *);
 void rt_group_detach(struct rtentry *);
+void rt_group_unlink(struct rtentry *);
+bool rt_group_holds(const struct rt_group *, uint32_t nh);
+bool rt_group_dying(const struct rt_group *);
+void rt_groups_follow(int family);
+void rt_groups_pass(int family);
+void rt_gw_detach_ifnet(struct ifnet *);
 void rt_group_put(struct rt_group *);
 bool rt_group_reachable(const struct rt_group *);
 const struct rt_gw *rt_group_gw(const struct rt_group *);
@@ -165,7 +194,7 @@ void rt_gw_recheck_ifnet(const struct ifnet *, bool has_gw);
 /* route_ctl.c */
 void rt_entry_notify(const struct rtentry *, enum rtmsg_type);
 void rt_delete_entry(struct rt_table *, struct rtentry *);
-void rt_delete_ifnet(int family, struct ifnet *);
+void rt_entry_leave(struct rtentry *);
 
 /* route_addr_ctl.c */
 struct rtentry **rt_ifaddr_routes(struct ifaddr *);

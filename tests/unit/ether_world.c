@@ -452,6 +452,12 @@ ctl_error(struct ctl_req *req, int err, const char *fmt, ...)
 
 static json_t *world_answer; /* of a method that answers later */
 
+bool
+nexthop_restore(uint32_t index)
+{
+	return false;
+}
+
 const char *
 ctl_error_take(struct ctl_req *req)
 {

@@ -18,6 +18,7 @@
 #include "ip6/ip6.h"
 #include "mp/eal.h"
 #include "mp/mp_internal.h"
+#include "mp/slice.h"
 #include "route/route.h"
 
 struct world_frame world_frame[WORLD_FRAMES];
@@ -135,8 +136,15 @@ world_call(const char *method, const char *fmt, ...)
 	if (params == NULL)
 		fail_msg("%s: %s", method, jerr.text);
 	world_as_control();
-	if (ctl_call(method, params, &result, err, sizeof(err), NULL, NULL) != 0)
+	switch (ctl_call(method, params, &result, err, sizeof(err), NULL, NULL)) {
+	case 0:
+		break;
+	case CTL_ASYNC:
+		mp_slices_finish();
+		break;
+	default:
 		fail_msg("%s: %s", method, err);
+	}
 	return result;
 }
 

@@ -32,6 +32,9 @@ neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
 	for (unsigned i = 0; i < nneighbours; i++)
 		if (neighbours[i].ifp == ifp && neighbours[i].family == family &&
 		    memcmp(&neighbours[i].addr, addr, len) == 0) {
+			nh.nh_addr = *addr;
+			if (nexthop_restore(neighbours[i].nh))
+				assert_int_equal(nexthop_replace(neighbours[i].nh, &nh), 0);
 			nexthop_ref(neighbours[i].nh);
 			return neighbours[i].nh;
 		}
@@ -251,6 +254,7 @@ teardown(void **state)
 	assert_int_equal(fib_blocks(AF_INET), 0);
 	assert_int_equal(fib_blocks(AF_INET6), 0);
 	assert_int_equal(nexthop_count(), 0);
+	assert_int_equal(rt_table4.nparked + rt_table6.nparked, 0);
 	nexthop_fini();
 	fib_fini();
 	return 0;
@@ -803,6 +807,288 @@ test_random(void **state)
 	}
 }
 
+/*
+ * Many routes with one next hop: what packets find follows at once, before any slice; then the FIB does.
+ *
+ *	eth1 10.0.1.1, 2001:db8:1::1     gateway A  x.0.n.0/24 (under x.0.0.0/16 by B) and x.1.n.0/24
+ *	eth2 10.0.2.1, 2001:db8:2::1     gateway B, gateway C
+ */
+#define MANY 250
+
+static const struct many {
+	int family;
+	const char *net1, *net2, *a, *b, *c, *prefix, *cover0, *cover1, *zero, *host0, *host1;
+} many4 = {AF_INET, "10.0.1.1/24", "10.0.2.1/24", "10.0.1.2", "10.0.2.2", "10.0.2.3", "20.%u.%u.0/24", "20.0.0.0/16",
+    "20.1.0.0/16", "0.0.0.0/0", "20.0.7.1", "20.1.7.1"},
+  many6 = {AF_INET6, "2001:db8:1::1/64", "2001:db8:2::1/64", "2001:db8:1::2", "2001:db8:2::2", "2001:db8:2::3",
+      "2001:%x:%x::/48", "2001::/32", "2001:1::/32", "::/0", "2001:0:7::1", "2001:1:7::1"};
+
+/* What a packet finds behind a diversion. */
+static const char *
+finds(const char *dst)
+{
+	union in_any a = addr(dst);
+	uint32_t index = family_of(dst) == AF_INET ? fib_lookup4(a.in4.s_addr) : fib_lookup6(&a.in6);
+
+	if (nexthop_get(index)->nh_type == NH_MULTIPATH && nexthop_get(index)->nh_mp.mp_n == 1)
+		index = nexthop_select(nexthop_get(index), 0);
+	return says_nh(index);
+}
+
+static const char *
+via(const char *gw, const struct ifnet *ifp)
+{
+	static char text[4][128];
+	static unsigned k;
+
+	k = (k + 1) % 4;
+	snprintf(text[k], sizeof(text[k]), "via %s %s", gw, ifp->if_xname);
+	return text[k];
+}
+
+static void
+many_add(const struct many *m, unsigned net, const char *gw, struct ifnet *ifp)
+{
+	char prefix[64];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(prefix, sizeof(prefix), m->prefix, net, i);
+		assert_int_equal(add(prefix, gw, ifp), 0);
+	}
+}
+
+static void
+many_flap(const struct many *m)
+{
+	char prefix[64];
+
+	many_add(m, 0, m->a, NULL);
+	many_add(m, 1, m->a, NULL);
+	assert_int_equal(add(m->cover0, m->b, NULL), 0);
+	assert_string_equal(finds(m->host1), via(m->a, &eth1));
+
+	/* down: nowhere, or the shorter prefix when the FIB has followed */
+	set_up(&eth1, false);
+	assert_true(mp_slices_run());
+	assert_string_equal(finds(m->host1), "none");
+	mp_slices_finish();
+	assert_string_equal(finds(m->host1), "none");
+	assert_string_equal(finds(m->host0), via(m->b, &eth2));
+	assert_true(rt_table_of(m->family)->nparked > 0);
+
+	/* the default route comes, moves and goes */
+	assert_int_equal(add(m->zero, m->c, NULL), 0);
+	assert_string_equal(finds(m->host1), via(m->c, &eth2));
+	assert_int_equal(delete (m->zero), 0);
+	assert_string_equal(finds(m->host1), "none");
+	assert_int_equal(add(m->zero, m->b, NULL), 0);
+	assert_string_equal(finds(m->host1), via(m->b, &eth2));
+
+	/* up: all at once, without a slice */
+	set_up(&eth1, true);
+	assert_string_equal(finds(m->host1), via(m->a, &eth1));
+	mp_slices_finish();
+	assert_string_equal(finds(m->host0), via(m->a, &eth1));
+	assert_int_equal(rt_table_of(m->family)->nparked, 0);
+
+	/* to the default route at once; up again before the FIB has followed; several times */
+	for (unsigned k = 0; k < 10; k++) {
+		set_up(&eth1, false);
+		assert_string_equal(finds(m->host1), via(m->b, &eth2));
+		assert_string_equal(finds(m->host0), via(m->b, &eth2));
+		for (unsigned i = 0; i < k; i++)
+			(void)mp_slices_run();
+		set_up(&eth1, true);
+		assert_string_equal(finds(m->host1), via(m->a, &eth1));
+	}
+	mp_slices_finish();
+	assert_string_equal(finds(m->host0), via(m->a, &eth1));
+
+	/* a prefix between the parked ones and the default route */
+	set_up(&eth1, false);
+	mp_slices_finish();
+	assert_int_equal(add(m->cover1, m->c, NULL), 0);
+	mp_slices_finish();
+	assert_string_equal(finds(m->host1), via(m->c, &eth2));
+	set_up(&eth1, true);
+	mp_slices_finish();
+	assert_string_equal(finds(m->host1), via(m->a, &eth1));
+
+	/* routes that go while they wait */
+	set_up(&eth1, false);
+	(void)mp_slices_run();
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(prefix, sizeof(prefix), m->prefix, 1, i);
+		assert_int_equal(delete (prefix), 0);
+	}
+	mp_slices_finish();
+	assert_string_equal(finds(m->host1), via(m->c, &eth2));
+	assert_int_equal(delete (m->cover1), 0);
+	assert_string_equal(finds(m->host1), via(m->b, &eth2));
+	set_up(&eth1, true);
+	mp_slices_finish();
+}
+
+static void
+test_many(void **state)
+{
+	ifaddr_add(&eth1, many4.net1, NULL);
+	ifaddr_add(&eth2, many4.net2, NULL);
+	ifaddr_add(&eth1, many6.net1, NULL);
+	ifaddr_add(&eth2, many6.net2, NULL);
+	many_flap(&many4);
+	many_flap(&many6);
+	double_poll();
+}
+
+/* Several paths: the others take all when one goes; nowhere without any; back at once. */
+static void
+many_paths(const struct many *m)
+{
+	struct rt_path p[2];
+	struct rt_spec s;
+	char prefix[64];
+	union in_any a = addr(m->host1);
+	const struct nexthop *nh;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(prefix, sizeof(prefix), m->prefix, 1, i);
+		s = spec(prefix, p, m->a, NULL);
+		p[1] = (struct rt_path){.has_gw = true, .gw = addr(m->b), .weight = 1};
+		s.npaths = 2;
+		assert_int_equal(rt_add(&s), 0);
+	}
+	set_up(&eth1, false);
+	nh = nexthop_get(m->family == AF_INET ? fib_lookup4(a.in4.s_addr) : fib_lookup6(&a.in6));
+	assert_int_equal(nh->nh_type, NH_MULTIPATH);
+	for (unsigned i = 0; i < nh->nh_mp.mp_n; i++)
+		assert_string_equal(says_nh(nexthop_select(nh, i)), via(m->b, &eth2));
+	set_up(&eth2, false);
+	assert_string_equal(finds(m->host1), "none");
+	mp_slices_finish();
+	assert_string_equal(finds(m->host1), "none");
+	set_up(&eth2, true);
+	nh = nexthop_get(m->family == AF_INET ? fib_lookup4(a.in4.s_addr) : fib_lookup6(&a.in6));
+	assert_int_equal(nh->nh_type, NH_MULTIPATH);
+	for (unsigned i = 0; i < nh->nh_mp.mp_n; i++)
+		assert_string_equal(says_nh(nexthop_select(nh, i)), via(m->b, &eth2));
+	set_up(&eth1, true);
+	mp_slices_finish();
+}
+
+static void
+test_many_paths(void **state)
+{
+	ifaddr_add(&eth1, many4.net1, NULL);
+	ifaddr_add(&eth2, many4.net2, NULL);
+	ifaddr_add(&eth1, many6.net1, NULL);
+	ifaddr_add(&eth2, many6.net2, NULL);
+	many_paths(&many4);
+	many_paths(&many6);
+	double_poll();
+}
+
+/* An interface with many routes is destroyed: they are gone for everybody at once, and may be added anew. */
+static void
+test_many_gone(void **state)
+{
+	struct rt_path p[2];
+	struct rt_spec s;
+	struct ifaddr *a = ifaddr_add(&eth1, many4.net1, NULL);
+	char prefix[64];
+
+	ifaddr_add(&eth2, many4.net2, NULL);
+	many_add(&many4, 0, many4.a, &eth1);
+	for (unsigned i = 0; i < MANY; i++) { /* these lose a path and stay */
+		snprintf(prefix, sizeof(prefix), many4.prefix, 1, i);
+		s = spec(prefix, p, many4.a, &eth1);
+		p[1] = (struct rt_path){.has_gw = true, .gw = addr(many4.b), .weight = 1};
+		s.npaths = 2;
+		assert_int_equal(rt_add(&s), 0);
+	}
+	set_up(&eth1, false);
+	ifaddr_delete(a);
+	rt_ifnet_detach(&eth1);
+	eth1.if_dead = true;
+	ifnet_table[eth1.if_index] = NULL;
+	TAILQ_REMOVE(&ifnet_list, &eth1, if_list);
+	for (unsigned i = 0; i < nneighbours; i++)
+		if (neighbours[i].ifp == &eth1) {
+			nexthop_release(neighbours[i].nh);
+			neighbours[i].nh = 0;
+			neighbours[i].ifp = NULL;
+		}
+	assert_string_equal(finds(many4.host0), "none");
+	assert_int_equal(delete ("20.0.200.0/24"), -ESRCH);
+	assert_int_equal(add("20.0.201.0/24", many4.b, NULL), 0);
+	assert_string_equal(finds("20.0.201.1"), via(many4.b, &eth2));
+	make_ifnet(&eth1, "eth9", 2, IFT_SMP_ETHER, ETHER_FLAGS, 1500); /* the index is used again meanwhile */
+	rt_ifnet_up(&eth1);
+	mp_slices_finish();
+	assert_string_equal(finds(many4.host0), "none");
+	assert_string_equal(finds("20.0.201.1"), via(many4.b, &eth2));
+	assert_string_equal(finds(many4.host1), via(many4.b, &eth2));
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(prefix, sizeof(prefix), many4.prefix, 0, i);
+		assert_int_equal(delete (prefix), i == 201 ? 0 : -ESRCH);
+	}
+	double_poll();
+}
+
+static void
+cursor_add(struct rt_node *n, char *text)
+{
+	char dst[RT_ADDRLEN];
+	union in_any a;
+
+	rt_key_addr(AF_INET, &n->rn_key, &a);
+	rt_format_dst(AF_INET, &a, n->rn_plen, dst, sizeof(dst));
+	snprintf(text + strlen(text), 4096 - strlen(text), "%s ", dst);
+}
+
+static bool
+cursor_one(struct rt_node *n, void *arg)
+{
+	cursor_add(n, arg);
+	return false;
+}
+
+static void
+cursor_all(struct rt_node *n, void *arg)
+{
+	cursor_add(n, arg);
+}
+
+/* Pages of one node each are the whole walk; what is deleted or added meanwhile does not disturb the rest. */
+static void
+test_cursor(void **state)
+{
+	char all[4096] = "", pages[4096] = "";
+	struct rt_cursor c = {0};
+
+	ifaddr_add(&eth1, "10.0.1.1/24", NULL);
+	assert_int_equal(add("0.0.0.0/0", "10.0.1.2", NULL), 0);
+	assert_int_equal(add("20.0.0.0/8", "10.0.1.2", NULL), 0);
+	assert_int_equal(add("20.0.0.0/16", "10.0.1.2", NULL), 0);
+	assert_int_equal(add("20.0.0.0/32", "10.0.1.2", NULL), 0);
+	assert_int_equal(add("20.128.0.0/9", "10.0.1.2", NULL), 0);
+	assert_int_equal(add("255.255.255.255/32", "10.0.1.2", NULL), 0);
+	rib_walk(rt_table4.root, cursor_all, all);
+	while (!rib_walk_from(&rt_table4, &c, cursor_one, pages))
+		continue;
+	assert_string_equal(pages, all);
+	c = (struct rt_cursor){0};
+	pages[0] = '\0';
+	for (unsigned i = 0; !rib_walk_from(&rt_table4, &c, cursor_one, pages); i++)
+		if (strstr(pages, "20.0.0.0/16 ") != NULL && i < 100) {
+			(void)delete ("20.0.0.0/16"); /* the cursor's own place goes */
+			(void)add("20.64.0.0/10", "10.0.1.2", NULL);
+			(void)add("11.0.0.0/8", "10.0.1.2", NULL); /* behind us */
+		}
+	assert_non_null(strstr(pages, "20.0.0.0 20.0.0.0/16 20.0.0.0/8 20.64.0.0/10 20.128.0.0/9 "));
+	assert_null(strstr(pages, "11.0.0.0/8"));
+}
+
 int
 main(void)
 {
@@ -817,6 +1103,10 @@ main(void)
 	    TEST(test_recycled),
 	    TEST(test_lookup),
 	    TEST(test_random),
+	    TEST(test_many),
+	    TEST(test_many_paths),
+	    TEST(test_many_gone),
+	    TEST(test_cursor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Routing table: the FIB follows the groups of paths.
+ *
+ * When a group's next hop changes, the FIB's words of its routes are changed: of few routes at once, of many in slices.
+ * Packets do not wait for that.  The old next hop is held, and where it is of no use any more (its interface is down) it
+ * is diverted: one object is replaced, and all packets that still find the old index go to the group's new next hop, or
+ * to the default route's, or nowhere.  A route that has no other behind it but the default one stays in the FIB so
+ * (rt_node_parkable), and is usable at once, with all others, when the group has its next hop back.
+ *
+ * Synchronization: control only.
+ * Lifetime: a held next hop is released when the FIB names none of the group's old ones any more, or with the group.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "route/route_var.h"
+
+#define RT_SYNC 64 /* routes that are changed at once */
+
+static LIST_HEAD(, rt_group) groups_behind; /* [c] those that hold */
+
+static bool
+rt_group_holding(const struct rt_group *g)
+{
+	for (unsigned i = 0; i < RT_HELD; i++)
+		if (g->held[i].nh != 0)
+			return true;
+	return false;
+}
+
+/* => control; may the FIB name the next hop for the group's routes, though it is not the group's? */
+bool
+rt_group_holds(const struct rt_group *g, uint32_t nh)
+{
+	for (unsigned i = 0; i < RT_HELD; i++)
+		if (g->held[i].nh == nh)
+			return nh != 0;
+	return false;
+}
+
+/* => control; all its paths are gone: its routes are about to go */
+bool
+rt_group_dying(const struct rt_group *g)
+{
+	return g->leaving == g->npaths;
+}
+
+/* => control; the FIB names none of the held next hops for the group */
+void
+rt_group_release(struct rt_group *g)
+{
+	ASSERT_CONTROL();
+	if (!rt_group_holding(g))
+		return;
+	LIST_REMOVE(g, behind);
+	for (unsigned i = 0; i < RT_HELD; i++) {
+		uint32_t nh = g->held[i].nh, to = g->held[i].to;
+
+		g->held[i].nh = g->held[i].to = 0;
+		if (to != 0 && nexthop_diverted(nh))
+			(void)nexthop_divert(nh, NH_NOROUTE_INDEX);
+		nexthop_release(nh);
+		nexthop_release(to);
+	}
+}
+
+/* One route after the other; all: to the end.  => true: there are more */
+static bool
+rt_group_pass(struct rt_group *g, bool all)
+{
+	struct rt_table *t = rt_table_of(g->family);
+	struct rtentry *e;
+
+	for (unsigned n = 1; (e = g->cursor) != NULL; n++) {
+		g->cursor = TAILQ_NEXT(e, re_grouplink);
+		if (g->leaving != 0)
+			rt_entry_leave(e);
+		else
+			(void)rt_node_update(t, e->re_node);
+		if (!all && n % 8 == 0 && mp_slice_over())
+			break;
+	}
+	if (g->cursor != NULL)
+		return true;
+	if (g->nh != 0 && g->leaving == 0)
+		rt_group_release(g);
+	return false;
+}
+
+/* => control; the group's slice */
+bool
+rt_group_step(struct mp_slice *slice)
+{
+	struct rt_group *g = (struct rt_group *)((char *)slice - offsetof(struct rt_group, slice));
+	bool more;
+
+	ASSERT_CONTROL();
+	g->refs++; /* its last route may leave */
+	more = rt_group_pass(g, false) && g->refs > 1;
+	rt_group_put(g);
+	return more;
+}
+
+static void
+rt_group_hold(struct rt_group *g, uint32_t nh)
+{
+	unsigned i = 0;
+
+	if (rt_group_holds(g, nh))
+		return;
+	while (i < RT_HELD && g->held[i].nh != 0)
+		i++;
+	if (i == RT_HELD) { /* changes came faster than the FIB could follow: now it does */
+		for (i = 0; i < RT_HELD; i++)
+			(void)nexthop_restore(g->held[i].nh); /* not to stay */
+		g->cursor = TAILQ_FIRST(&g->routes);
+		(void)rt_group_pass(g, true);
+		rt_group_release(g);
+		i = 0;
+	}
+	if (!rt_group_holding(g))
+		LIST_INSERT_HEAD(&groups_behind, g, behind);
+	nexthop_ref(nh);
+	g->held[i].nh = nh;
+	g->held[i].ifindex = nexthop_get(nh)->nh_ifindex;
+}
+
+/* Where packets go for which the group has no next hop. */
+static uint32_t
+rt_default_nh(const struct rt_group *g)
+{
+	const struct rt_node *root = rt_table_of(g->family)->root;
+
+	if (root == NULL || root->rn_plen != 0 || nexthop_diverted(root->rn_nh) || rt_group_holds(g, root->rn_nh))
+		return NH_NOROUTE_INDEX;
+	return root->rn_nh;
+}
+
+/* Packets that name a held next hop of no use go where they should. */
+static void
+rt_group_divert(struct rt_group *g)
+{
+	for (unsigned i = 0; i < RT_HELD; i++) {
+		uint32_t nh = g->held[i].nh, to = g->nh != 0 ? g->nh : rt_default_nh(g), old = g->held[i].to;
+		const struct nexthop *was = nexthop_get(nh);
+
+		if (nh == 0 || nh == g->nh)
+			continue;
+		if (!nexthop_diverted(nh) && g->leaving == 0 && was->nh_type != NH_MULTIPATH &&
+		    rt_ifnet_active(ifnet_get(g->held[i].ifindex)))
+			continue;
+		nexthop_ref(to);
+		if (nexthop_divert(nh, to) == 0) {
+			g->held[i].to = to;
+			nexthop_release(old);
+		} else {
+			nexthop_release(to);
+		}
+	}
+}
+
+/* => control; what held next hops are diverted to may have changed */
+void
+rt_groups_follow(int family)
+{
+	struct rt_group *g;
+
+	ASSERT_CONTROL();
+	LIST_FOREACH (g, &groups_behind, behind)
+		if (g->family == family)
+			rt_group_divert(g);
+}
+
+/* => control; parked routes are looked at again, in slices */
+void
+rt_groups_pass(int family)
+{
+	struct rt_group *g;
+
+	ASSERT_CONTROL();
+	LIST_FOREACH (g, &groups_behind, behind)
+		if (g->family == family && g->nh == 0) {
+			g->cursor = TAILQ_FIRST(&g->routes);
+			mp_slice_add(&g->slice);
+		}
+}
+
+/* => control; the group's next hop has changed: packets follow at once, the FIB in slices */
+void
+rt_group_moved(struct rt_group *g, uint32_t old)
+{
+	struct rt_table *t = rt_table_of(g->family);
+
+	ASSERT_CONTROL();
+	if (g->refs <= RT_SYNC && !rt_group_holding(g)) {
+		if (old != 0)
+			nexthop_ref(old); /* the FIB names it until the pass is through */
+		g->cursor = TAILQ_FIRST(&g->routes);
+		(void)rt_group_pass(g, true);
+		nexthop_release(old);
+		return;
+	}
+	if (old != 0)
+		rt_group_hold(g, old);
+	g->cursor = TAILQ_FIRST(&g->routes);
+	if (t->root != NULL && t->root->rn_plen == 0)
+		(void)rt_node_update(t, t->root); /* may be ours: others are diverted to it */
+	rt_group_divert(g);
+	mp_slice_add(&g->slice);
+}
+
+/* => control; routes lose the gateway, which is gone */
+void
+rt_groups_leave(struct rt_gw *gw)
+{
+	struct rt_gpath *p, *next;
+
+	ASSERT_CONTROL();
+	LIST_FOREACH (p, &gw->paths, link)
+		p->group->leaving++;
+	for (p = LIST_FIRST(&gw->paths); p != NULL; p = next) {
+		struct rt_group *g = p->group;
+
+		next = LIST_NEXT(p, link);
+		g->refs++;
+		g->cursor = TAILQ_FIRST(&g->routes);
+		rt_group_divert(g);
+		if (g->refs <= RT_SYNC)
+			(void)rt_group_pass(g, true);
+		else
+			mp_slice_add(&g->slice);
+		rt_group_put(g); /* no other group has gone by this */
+	}
+}
+
+/*
+ * => control; the interface is up again: groups that have not got their next hop back through it do not stay in the FIB by
+ * what is its owner's again
+ */
+void
+rt_groups_up(const struct ifnet *ifp)
+{
+	struct rt_group *g;
+
+	ASSERT_CONTROL();
+	LIST_FOREACH (g, &groups_behind, behind)
+		for (unsigned i = 0; i < RT_HELD && g->nh == 0; i++)
+			if (g->held[i].nh != 0 && g->held[i].ifindex == ifp->if_index) {
+				(void)nexthop_restore(g->held[i].nh);
+				g->cursor = TAILQ_FIRST(&g->routes);
+				mp_slice_add(&g->slice);
+			}
+}
