@@ -17,6 +17,7 @@ const struct tool tools[] = {
 	"usage: netstat -r [-nv] [-f inet | inet6] [--json]\n"
 	"       netstat -i [-bdn] [-f inet | inet6] [-I interface] [--json]\n"
 	"       netstat -s [-s] [-f inet | inet6] [-p protocol] [--json]\n"
+	"       netstat -m [--json]\n"
 	"       netstat -w seconds [-bd] [-c count] [-I interface]\n"},
     {"ping", ping_main, "ask an IPv4 host for an echo",
 	"usage: ping [-DnoQqRv] [-c count] [-I addr | interface] [-i interval] [-p pattern] [-s size]\n"

@@ -204,11 +204,41 @@ show_routes(const struct netstat_options *o)
 	return routes_print(o->family, (o->numeric ? ROUTES_NUMERIC : 0) | (o->verbose ? ROUTES_WIDE : 0), o->json);
 }
 
+/* Packet buffers ("mbufs") as NetBSD has them, and what else takes memory. */
+static int
+show_memory(const struct netstat_options *o)
+{
+	json_t *r = tool_call("stats.memory", NULL), *list, *e;
+	long long used = 0, size = 0, denied = 0;
+	size_t i;
+
+	if (o->json)
+		return tool_print_json(r);
+	list = json_object_get(r, "pools");
+	json_array_foreach (list, i, e) {
+		used += jint(e, "size") - jint(e, "free");
+		size += jint(e, "size");
+		denied += jint(e, "empty");
+	}
+	printf("%lld mbuf%s in use, of %lld:\n", used, used == 1 ? "" : "s", size);
+	json_array_foreach (list, i, e)
+		printf("\t%s: %lld of %lld%s\n", jstr(e, "owner"), jint(e, "size") - jint(e, "free"), jint(e, "size"),
+		    jbool(e, "hugepages") ? " (huge pages)" : "");
+	printf("%lld request%s for mbufs denied\n", denied, denied == 1 ? "" : "s");
+	list = json_object_get(r, "tables");
+	json_array_foreach (list, i, e)
+		printf("%s: %lld routes, %lld neighbours, %lld Kbytes of forwarding table\n", jstr(e, "family"),
+		    jint(e, "routes"), jint(e, "neighbours"), jint(e, "fib_bytes") / 1024);
+	printf("%lld next hops\n%lld Kbytes resident\n", jint(r, "nexthops"), jint(r, "resident") / 1024);
+	json_decref(r);
+	return 0;
+}
+
 int
 netstat_main(int argc, char **argv)
 {
 	struct netstat_options o = {.json = tool_option_json(&argc, argv)};
-	bool routes = false, interfaces = false;
+	bool routes = false, interfaces = false, memory = false;
 	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++)
@@ -229,6 +259,9 @@ netstat_main(int argc, char **argv)
 				break;
 			case 's':
 				o.stats++;
+				break;
+			case 'm':
+				memory = true;
 				break;
 			case 'b':
 				o.bytes = true;
@@ -266,7 +299,6 @@ netstat_main(int argc, char **argv)
 			case 'g':
 			case 'l':
 			case 'L':
-			case 'm':
 			case 'P':
 			case 'q':
 			case 'S':
@@ -290,6 +322,8 @@ netstat_main(int argc, char **argv)
 		tool_usage();
 	if (o.interval > 0)
 		return show_rates(&o);
+	if (memory)
+		return show_memory(&o);
 	if (routes && o.stats == 0)
 		return show_routes(&o);
 	if (o.stats > 0 || o.protocol != NULL)

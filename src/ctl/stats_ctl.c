@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Counters of the engine and the protocols: stats.protocols, stats.drops, stats.workers, stats.pools, stats.punts. */
+/* Counters of the engine and the protocols: stats.protocols, stats.drops, stats.workers, stats.pools, stats.punts, stats.memory. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/ctl_internal.h"
+#include "ether/neigh.h"
 #include "mp/mp.h"
 #include "mp/pool.h"
+#include "route/route.h"
 
 static int
 m_protocols(struct ctl_req *req, json_t *params, json_t **result)
@@ -104,6 +107,49 @@ m_punts(struct ctl_req *req, json_t *params, json_t **result)
 	return 0;
 }
 
+/* Resident memory of the process in octets, or 0. */
+static json_int_t
+resident(void)
+{
+	unsigned long size, pages = 0;
+	FILE *fp = fopen("/proc/self/statm", "re");
+
+	if (fp == NULL)
+		return 0;
+	if (fscanf(fp, "%lu %lu", &size, &pages) != 2)
+		pages = 0;
+	fclose(fp);
+	return (json_int_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+static int
+m_memory(struct ctl_req *req, json_t *params, json_t **result)
+{
+	json_t *tables = json_array(), *pools = NULL;
+
+	ASSERT_CONTROL();
+	for (unsigned i = 0; i < 2; i++) {
+		int family = i == 0 ? AF_INET : AF_INET6;
+		unsigned neighbours = 0;
+		const char *state;
+
+		for (unsigned k = 0;; k++) {
+			unsigned n = neigh_count(family, k, &state);
+
+			if (state == NULL)
+				break;
+			neighbours += n;
+		}
+		json_array_append_new(tables, json_pack("{s:s,s:I,s:I,s:I}", "family", i == 0 ? "inet" : "inet6",
+						  "routes", (json_int_t)route_count(family), "neighbours",
+						  (json_int_t)neighbours, "fib_bytes", (json_int_t)fib_memory(family)));
+	}
+	m_pools(req, NULL, &pools);
+	*result = json_pack("{s:I,s:I,s:o,s:o}", "resident", resident(), "nexthops", (json_int_t)nexthop_count(),
+	    "tables", tables, "pools", pools);
+	return 0;
+}
+
 const struct ctl_method stats_methods[] = {
     {"stats.protocols", m_protocols, (const struct ctl_param[]){{"protocol", "string?"}, {NULL, NULL}},
 	"the protocols' counters, summed over all threads"},
@@ -111,5 +157,6 @@ const struct ctl_method stats_methods[] = {
     {"stats.workers", m_workers, NULL, "what each worker does"},
     {"stats.pools", m_pools, NULL, "the packet pools"},
     {"stats.punts", m_punts, NULL, "packets from workers to the control thread, by class, summed over all threads"},
+    {"stats.memory", m_memory, NULL, "resident memory, and what it is in use for: tables, next hops, packet pools"},
     {NULL, NULL, NULL, NULL},
 };

@@ -187,7 +187,7 @@ struct mp_config {
 	unsigned pool_buffers; /* per thread; 0: MP_POOL_DEFAULT */
 	unsigned buffer_size;  /* data room less headroom; 0: 2048 */
 };
-#define MP_POOL_DEFAULT 16384
+#define MP_POOL_DEFAULT 16384 /* of a worker, one of four at most; mp_ctl.c */
 
 /* => control, at start; EAL is up, base is control's event loop.  0 or -errno, with the reason logged. */
 int mp_start(const struct mp_config *, struct event_base *base);

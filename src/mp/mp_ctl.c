@@ -295,6 +295,15 @@ workers_decide(const struct mp_config *conf, int *cpus)
 	return 0;
 }
 
+/* Buffers of a thread's pool where nobody said: control sends little, and many workers share what four would have. */
+static unsigned
+pool_default(bool is_control)
+{
+	if (is_control)
+		return MP_POOL_DEFAULT / 4;
+	return mp_nworkers <= 4 ? MP_POOL_DEFAULT : MP_POOL_DEFAULT / 2;
+}
+
 static int
 worker_create(unsigned id, bool is_control, int cpu, const struct mp_config *conf)
 {
@@ -330,7 +339,7 @@ worker_create(unsigned id, bool is_control, int cpu, const struct mp_config *con
 	if (r == 0)
 		r = mp_ring_init(&w->calls, is_control ? CALLS_SIZE * MP_MAXWORKERS : CALLS_SIZE);
 	if (r == 0)
-		r = mp_pool_create(w, conf->pool_buffers != 0 ? conf->pool_buffers : MP_POOL_DEFAULT,
+		r = mp_pool_create(w, conf->pool_buffers != 0 ? conf->pool_buffers : pool_default(is_control),
 		    conf->buffer_size != 0 ? conf->buffer_size : 2048);
 	return r;
 }

@@ -185,6 +185,10 @@ def values(build):
     need(sum(p["passed"] for p in punts) > 0, "no punt counted")
     d.batch([("route.add", {"family": "inet", "dst": f"10.{n}.0.0/16", "gateway": "10.0.0.2"}) for n in range(20, 120)])
     more = d.samples()["smpnet_routes"]
+    text, memory = d.cmd("netstat", "-m"), json.loads(d.cmd("netstat", "-m", "--json"))
+    need(re.search(r"^0 mbufs in use, of 6144:\n\tworker0: 0 of 2048$", text, re.M), text)
+    need(f"inet: {int(by(more, 'family')[('inet',)])} routes, 1 neighbours" in text, text)
+    need(memory["pools"] == pools and memory["resident"] > 20 << 20 and memory["tables"][1]["family"] == "inet6", memory)
     need([more[k] - m["smpnet_routes"][k] for k in more] == [100, 0], f"{more}")
     need(by(more, "family")[("inet",)] == len(d.call("route.list", family="inet")), "IPv4 routes")
     need(all(v > 0 for v in m["smpnet_fib_bytes"].values()), "FIB without memory")
