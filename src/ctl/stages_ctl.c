@@ -31,6 +31,8 @@ struct measured_worker {
 };
 
 struct measurement {
+	struct ctl_req *req;	   /* until every worker counts */
+	json_t *answer;		   /* to it */
 	struct ctl_stream *stream; /* NULL: closed */
 	struct event *timer;
 	struct timeval interval;
@@ -152,6 +154,8 @@ begin_done(struct mp_call *call)
 
 	if (--ms->pending > 0)
 		return;
+	ctl_reply(ms->req, ms->answer);
+	ms->req = NULL;
 	if (ms->stream == NULL)
 		measurement_off(ms);
 	else
@@ -228,9 +232,10 @@ m_start(struct ctl_req *req, json_t *params, json_t **result)
 	for (unsigned i = 0; i < mp_nworkers; i++)
 		ms->worker[i].of = ms;
 	measuring++;
+	ms->req = req;
+	ms->answer = ctl_stream_result(ms->stream);
 	call_all(ms, worker_begin, begin_done);
-	*result = ctl_stream_result(ms->stream);
-	return 0;
+	return CTL_ASYNC;
 }
 
 const struct ctl_method stages_methods[] = {

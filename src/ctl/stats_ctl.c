@@ -55,13 +55,14 @@ m_workers(struct ctl_req *req, json_t *params, json_t **result)
 		const struct worker *w = mp_workers[i];
 
 		json_array_append_new(*result,
-		    json_pack("{s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "id", (int)w->id, "cpu", w->cpu,
+		    json_pack("{s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b}", "id", (int)w->id, "cpu", w->cpu,
 			"loops", (json_int_t)mp_read(&w->loops), "sleeps", (json_int_t)mp_read(&w->sleeps), "vectors",
 			(json_int_t)mp_read(&w->vectors), "busy_cycles", (json_int_t)mp_read(&w->cycles_busy), "tsc_hz",
 			(json_int_t)mp_tsc_hz, "received", (json_int_t)mp_read(&w->counters[C_PKT_RECEIVED]),
 			"transmitted", (json_int_t)mp_read(&w->counters[C_PKT_TRANSMITTED]), "pool_size",
 			(json_int_t)mp_pool_size(w), "pool_free", (json_int_t)mp_pool_free_count(w), "asleep",
-			atomic_load_explicit(&w->asleep, memory_order_relaxed) != 0));
+			atomic_load_explicit(&w->asleep, memory_order_relaxed) != 0, "watched",
+			__atomic_load_n(&w->watch, __ATOMIC_RELAXED) != 0));
 	}
 	return 0;
 }

@@ -112,7 +112,7 @@ mp_stage_watch(struct worker *w, uint32_t set, uint32_t clear)
 	} else if ((w->watch & clear & MP_WATCH_STAGES) != 0) {
 		stage_charge(s);
 	}
-	w->watch = (w->watch | set) & ~clear;
+	__atomic_store_n(&w->watch, (w->watch | set) & ~clear, __ATOMIC_RELAXED); /* control shows it */
 }
 
 void

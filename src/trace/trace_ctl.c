@@ -33,7 +33,8 @@ struct session_call {
 struct session {		       /* [c] but for what its comments say */
 	struct pkt_trace_session look; /* [I] read by every thread while it has the session */
 	struct bpf_program frame, raw; /* [I] behind look */
-	struct ctl_req *req;	       /* until the filter has been compiled */
+	struct ctl_req *req;	       /* until every thread has the session */
+	json_t *answer;		       /* to it */
 	struct ctl_stream *stream;     /* NULL: closed */
 	char filter[FILTER_MAX];
 	char error[PCAP_ERRBUF_SIZE + 64]; /* of the filter; empty: none */
@@ -202,7 +203,11 @@ begin_done(struct mp_call *call)
 {
 	struct session *s = ((struct session_call *)call)->of;
 
-	if (--s->pending == 0 && s->stream == NULL)
+	if (--s->pending > 0)
+		return;
+	ctl_reply(s->req, s->answer);
+	s->req = NULL;
+	if (s->stream == NULL)
 		session_end(s);
 }
 
@@ -321,9 +326,9 @@ filter_compiled(void *arg)
 	active++;
 	if (!evtimer_pending(tick_event, NULL))
 		event_add(tick_event, &soon);
+	s->answer = ctl_stream_result(s->stream);
 	thread_begin(mp_control(), s);
 	call_all(s, worker_begin, begin_done);
-	ctl_reply(req, ctl_stream_result(s->stream));
 }
 
 static int
