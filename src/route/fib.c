@@ -19,6 +19,7 @@
  * that is done goes on with the chunk at place 0, whose only value is 0, and keeps its result: no branch to guess.
  */
 #define FIB_GROUP 16
+#define FIB_KIND  (FIB_CHILD | FIB_LEAF | FIB_LO)
 #define FIB_TRIES 4 /* after that many the answer may mix two changes of one turn */
 
 struct fib_view fib4_view;
@@ -57,34 +58,25 @@ fib_inner(const char *chunk, uint64_t bits, uint32_t word)
 }
 
 static inline uint32_t
-fib_leaf_n(const char *chunk)
+fib_leaf_word(const char *chunk, uint32_t i)
 {
-	return atomic_load_explicit((const _Atomic uint32_t *)(const void *)chunk, memory_order_relaxed);
+	return atomic_load_explicit(&((const _Atomic uint32_t *)(const void *)chunk)[i], memory_order_relaxed);
 }
 
-static inline bool
-fib_leaf_above(const char *chunk, uint32_t i, uint64_t bits, bool key64)
+/* The step of a binary search among left words from at on; with one left it does nothing. */
+static inline void
+fib_leaf_step(const char *chunk, uint32_t *at, uint32_t *left, uint32_t key)
 {
-	if (key64)
-		return atomic_load_explicit(
-			   &((const _Atomic uint64_t *)(const void *)chunk)[i], memory_order_relaxed) <= bits;
-	return atomic_load_explicit(&((const _Atomic uint32_t *)(const void *)chunk)[i], memory_order_relaxed) <=
-	       bits >> 32;
+	uint32_t half = *left / 2;
+
+	*at += half & -(uint32_t)(fib_leaf_word(chunk, *at + half) <= key);
+	*left -= half;
 }
 
-static uint32_t
-fib_leaf(const char *chunk, uint64_t bits, uint32_t word)
+static inline uint32_t
+fib_leaf_value(const char *chunk, uint32_t at, uint32_t word)
 {
-	uint32_t n = fib_leaf_n(chunk), at = 0;
-	bool key64 = (word & FIB_KEY64) != 0;
-
-	for (uint32_t left = n; left > 1;) {
-		uint32_t half = left / 2;
-
-		at += fib_leaf_above(chunk, at + half, bits, key64) ? half : 0;
-		left -= half;
-	}
-	return fib_value(chunk + (size_t)n * (key64 ? 8 : 4), at, word);
+	return fib_value(chunk + 4 * (size_t)fib_leaf_word(chunk, 0), at, word);
 }
 
 /* IPv4 */
@@ -202,17 +194,22 @@ fib6_walk(const struct fib_view *v, uint32_t w, uint64_t hi, uint64_t lo)
 {
 	uint64_t bits = hi << fib6_root_bits(hi);
 
-	for (bool upper = true; w & FIB_CHILD;) {
-		uint32_t child = w;
+	for (uint32_t half = 0; w & FIB_CHILD;) {
+		const char *chunk = fib_chunk(v, w);
 
-		if (upper && (w & FIB_LO)) {
-			upper = false;
+		if ((w & FIB_LO) != half) {
+			half = FIB_LO;
 			bits = lo;
 		}
-		if (child & FIB_LEAF) {
-			w = fib_leaf(fib_chunk(v, child), bits, child);
+		if (w & FIB_LEAF) {
+			uint32_t at = 0, left = fib_leaf_word(chunk, 0);
+
+			while (left > 1)
+				fib_leaf_step(chunk, &at, &left, bits >> 32);
+			w = fib_leaf_value(chunk, at, w);
+			bits <<= FIB_REACH;
 		} else {
-			w = fib_inner(fib_chunk(v, child), bits, child);
+			w = fib_inner(chunk, bits, w);
 			bits <<= FIB_STRIDE;
 		}
 	}
@@ -238,98 +235,92 @@ fib_lookup6(const struct in6_addr *dst)
 	return w;
 }
 
-struct fib6_lane {
-	uint64_t bits;
-	uint32_t at, left;
-};
-
-/* Binary searches of all of a group in step; those that search no leaf of this kind have nothing left to halve. */
-static inline void
-fib6_search(const struct fib_view *v, struct fib6_lane *l, const uint32_t *w, unsigned n, uint32_t kind)
+/* True if any of the words names a chunk of this kind */
+static inline bool
+fib6_any(const uint32_t *w, unsigned n, uint32_t kind)
 {
-	const uint32_t mask = FIB_CHILD | FIB_LEAF | FIB_LO | FIB_KEY64;
-	const char *chunk[FIB_GROUP];
-	uint32_t most = 0;
+	bool any = false;
 
+	for (unsigned k = 0; k < n; k++)
+		any |= (w[k] & FIB_KIND) == kind;
+	return any;
+}
+
+static inline void
+fib6_inner(const struct fib_view *v, uint64_t *bits, uint32_t *w, unsigned n, uint32_t kind)
+{
 	for (unsigned k = 0; k < n; k++) {
-		bool mine = (w[k] & mask) == kind;
+		uint32_t mine = -(uint32_t)((w[k] & FIB_KIND) == kind);
+		uint32_t place = w[k] & mine, next = fib_inner(fib_chunk(v, place), bits[k], place);
 
-		chunk[k] = fib_chunk(v, mine ? w[k] : 0);
-		l[k].left = mine ? fib_leaf_n(chunk[k]) : 1;
-		l[k].at = mine ? 0 : l[k].at;
-		most = l[k].left > most ? l[k].left : most;
-	}
-	for (; most > 1; most -= most / 2) {
-		for (unsigned k = 0; k < n; k++) {
-			uint32_t half = l[k].left / 2;
-			uint32_t probe = half != 0 ? l[k].at + half : 0;
-			bool above = fib_leaf_above(chunk[k], probe, l[k].bits, kind & FIB_KEY64);
-
-			l[k].at += above ? half : 0;
-			l[k].left -= half;
-		}
+		w[k] = (w[k] & ~mine) | (next & mine);
+		bits[k] <<= FIB_STRIDE & mine;
+		rte_prefetch0(fib_chunk(v, w[k]));
 	}
 }
 
-/* Decides by one half of the addresses: inner chunks, as many as there are, then a leaf. */
-static inline uint32_t
-fib6_half(const struct fib_view *v, struct fib6_lane *l, uint32_t *w, unsigned n, uint32_t half)
+static inline void
+fib6_leaf(const struct fib_view *v, uint64_t *bits, uint32_t *w, unsigned n, uint32_t kind)
 {
-	const uint32_t mask = FIB_CHILD | FIB_LEAF | FIB_LO;
-	uint32_t any, inner, leaf64;
+	const char *chunk[FIB_GROUP];
+	uint32_t at[FIB_GROUP], left[FIB_GROUP], key[FIB_GROUP], most = 0;
+
+	for (unsigned k = 0; k < n; k++) {
+		uint32_t mine = -(uint32_t)((w[k] & FIB_KIND) == kind);
+
+		chunk[k] = fib_chunk(v, w[k] & mine);
+		at[k] = 0;
+		left[k] = fib_leaf_word(chunk[k], 0);
+		key[k] = bits[k] >> 32;
+		most = left[k] > most ? left[k] : most;
+	}
+	for (; most > 1; most -= most / 2)
+		for (unsigned k = 0; k < n; k++)
+			fib_leaf_step(chunk[k], &at[k], &left[k], key[k]);
+	for (unsigned k = 0; k < n; k++) {
+		uint32_t mine = -(uint32_t)((w[k] & FIB_KIND) == kind);
+		uint32_t next = fib_leaf_value(chunk[k], at[k], w[k] & mine);
+
+		w[k] = (w[k] & ~mine) | (next & mine);
+		bits[k] = mine ? bits[k] << FIB_REACH : bits[k];
+	}
+}
+
+/* Decides by one half of the addresses; true if the other one is asked for. */
+static inline bool
+fib6_half(const struct fib_view *v, uint64_t *bits, uint32_t *w, unsigned n, uint32_t half)
+{
+	uint32_t any = 0;
 
 	do {
-		inner = leaf64 = any = 0;
-		for (unsigned k = 0; k < n; k++) {
-			bool mine = (w[k] & mask) == (FIB_CHILD | half);
-			uint32_t place = mine ? w[k] : 0;
-			uint32_t next = fib_inner(fib_chunk(v, place), l[k].bits, place);
-
-			w[k] = mine ? next : w[k];
-			l[k].bits <<= mine ? FIB_STRIDE : 0;
-			rte_prefetch0(fib_chunk(v, w[k]));
-			inner |= (w[k] & mask) == (FIB_CHILD | half);
-			any |= (w[k] & mask) == (FIB_CHILD | FIB_LEAF | half);
-			leaf64 |= w[k] & FIB_CHILD ? w[k] & FIB_KEY64 : 0;
-		}
-	} while (inner);
-	if (any) {
-		fib6_search(v, l, w, n, FIB_CHILD | FIB_LEAF | half);
-		if (leaf64)
-			fib6_search(v, l, w, n, FIB_CHILD | FIB_LEAF | FIB_KEY64 | half);
-		for (unsigned k = 0; k < n; k++) {
-			bool mine = (w[k] & mask) == (FIB_CHILD | FIB_LEAF | half);
-			const char *chunk = fib_chunk(v, mine ? w[k] : 0);
-			size_t keys = (size_t)fib_leaf_n(chunk) * (w[k] & FIB_KEY64 ? 8 : 4);
-			uint32_t value = fib_value(mine ? chunk + keys : chunk, mine ? l[k].at : 0, w[k]);
-
-			w[k] = mine ? value : w[k];
-		}
-	}
-	any = 0;
+		while (fib6_any(w, n, FIB_CHILD | half))
+			fib6_inner(v, bits, w, n, FIB_CHILD | half);
+		if (fib6_any(w, n, FIB_CHILD | FIB_LEAF | half))
+			fib6_leaf(v, bits, w, n, FIB_CHILD | FIB_LEAF | half);
+	} while (fib6_any(w, n, FIB_CHILD | half) || fib6_any(w, n, FIB_CHILD | FIB_LEAF | half));
 	for (unsigned k = 0; k < n; k++)
 		any |= w[k];
-	return any & FIB_CHILD;
+	return (any & FIB_CHILD) != 0;
 }
 
 static inline void
 fib6_group(const struct fib_view *v, const struct in6_addr *const *dst, uint32_t *nh, unsigned n)
 {
 	uint32_t w[FIB_GROUP], any = 0;
-	struct fib6_lane l[FIB_GROUP];
+	uint64_t bits[FIB_GROUP];
 
 	for (unsigned k = 0; k < n; k++) {
 		uint64_t hi = fib_half(dst[k], 0);
 
 		w[k] = fib_word(v->root, fib6_root(hi));
 		rte_prefetch0(fib_chunk(v, w[k]));
-		l[k].bits = hi << fib6_root_bits(hi);
+		bits[k] = hi << fib6_root_bits(hi);
 		any |= w[k];
 	}
-	if ((any & FIB_CHILD) && fib6_half(v, l, w, n, 0)) {
+	if ((any & FIB_CHILD) && fib6_half(v, bits, w, n, 0)) {
 		for (unsigned k = 0; k < n; k++)
-			l[k].bits = fib_half(dst[k], 1);
-		(void)fib6_half(v, l, w, n, FIB_LO);
+			bits[k] = fib_half(dst[k], 1);
+		(void)fib6_half(v, bits, w, n, FIB_LO);
 	}
 	for (unsigned k = 0; k < n; k++) {
 		uint32_t top = fib_word(v->top, fib_half(dst[k], 0) >> (64 - FIB6_TOP_BITS));

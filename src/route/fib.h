@@ -7,8 +7,8 @@
  *
  *  inner	u64 bitmap, values.  Decides by 6 bits of the address.  A bit is set where a value begins to hold; the
  *		number of bits set up to the address's own is the value's position.
- *  leaf	n, n - 1 keys, n values.  The keys are the first addresses of the ranges (of what follows the bits decided
- *		so far, left-aligned in 32 or, FIB_KEY64, 64 bits); the first range begins at 0.  n has a key's size.
+ *  leaf	n, n - 1 keys, n values, keys of 32 bits.  Decides by 32 bits of the address.  The keys are the first addresses of
+ *		the ranges that have the values; the first range begins at 0.
  *
  * Values are words, or 16-bit next hop indexes unless FIB_WIDE.  FIB_LO: the chunk decides by the lower half of an IPv6
  * address; its bits count from 64.  The value 0 says that no prefix longer than FIB4_TOP_BITS or FIB6_TOP_BITS decides:
@@ -32,16 +32,20 @@
 #define FIB_LEAF  0x40000000u
 #define FIB_LO	  0x20000000u
 #define FIB_WIDE  0x10000000u
-#define FIB_KEY64 0x08000000u
-#define FIB_PLACE 0x07ffffffu /* of the chunk, in 8 octets */
+#define FIB_PLACE 0x0fffffffu /* of the chunk, in 8 octets */
 
-#define FIB_STRIDE    6
+#define FIB_STRIDE    6	 /* bits that an inner chunk decides by */
+#define FIB_REACH     32 /* and a leaf */
 #define FIB4_TOP_BITS 8
 #define FIB6_TOP_BITS 16
-#define FIB4_ROOT     18
-#define FIB6_ROOT     26	 /* inside of 2000::/3 */
-#define FIB6_OUTSIDE  (1u << 16) /* words of the root for the rest, in front */
-#define FIB6_NROOT    ((1u << 23) + FIB6_OUTSIDE)
+#ifndef FIB4_ROOT /* bench/fib measures others, too */
+#define FIB4_ROOT 18
+#endif
+#ifndef FIB6_ROOT
+#define FIB6_ROOT 26 /* inside of 2000::/3 */
+#endif
+#define FIB6_OUTSIDE (1u << 16) /* words of the root for the rest, in front */
+#define FIB6_NROOT   ((1u << (FIB6_ROOT - 3)) + FIB6_OUTSIDE)
 
 struct fib_view {
 	_Atomic uint32_t *root;	   /* [I] the words are [a] */

@@ -17,7 +17,9 @@
 #include "route/route.h"
 
 #define FIB_MAXNODES (1u << 23)
-#define FIB6_LIMIT   32
+#ifndef FIB6_LIMIT
+#define FIB6_LIMIT 128 /* prefixes of a leaf */
+#endif
 /* Room that one change needs besides what is there already: a leaf that bursts, and a node for every step. */
 #define FIB_ROOM ((size_t)128 * FIB_MAXCHUNK + FIB_NCLASSES * FIB_SLAB)
 /* What is left for removals, which must not fail, is this part of all. */

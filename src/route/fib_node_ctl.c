@@ -17,7 +17,7 @@
 
 #include "route/fib_var.h"
 
-#define FIB_MAXRUNS 136
+#define FIB_MAXRUNS 264
 #define FIB_MAXPATH 32
 
 /* => control */
@@ -78,7 +78,7 @@ fib_node_free(struct fib_nodes *ns, uint32_t at)
 	ns->used--;
 }
 
-/* Frees a node that workers never saw, with the nodes of its half below it. */
+/* Frees a node, with the nodes of its half below it. */
 static void
 fib_node_destroy(struct fib_nodes *ns, uint32_t at)
 {
@@ -112,7 +112,9 @@ fib_top_bits(unsigned n)
 static inline unsigned
 fib_node_end(const struct fib_node *n)
 {
-	return !n->inner || n->s + FIB_STRIDE > 64 ? 64 : n->s + FIB_STRIDE;
+	unsigned end = n->s + (n->inner ? FIB_STRIDE : FIB_REACH);
+
+	return end > 64 ? 64 : end;
 }
 
 /* Lists of entries */
@@ -194,7 +196,7 @@ fib_entry_below(const struct fib_node *n, uint64_t key)
 
 /* Changes of the tree */
 
-static int fib_node_burst(struct fib_nodes *, uint32_t at);
+static int fib_node_remake(struct fib_nodes *, uint32_t at, bool inner);
 
 /*
  * Puts e in, at or below the node, in its half; dirty: the topmost node that is to be built again, if any (also when it
@@ -212,7 +214,7 @@ fib_node_insert(struct fib_nodes *ns, uint32_t at, const struct fib_entry *e, ui
 	*dirty = FIB_NONE;
 	*added = 0;
 	if (!n->inner && !fib_entry_find(n, e, &place) && n->n == ns->limit) {
-		error = fib_node_burst(ns, at);
+		error = fib_node_remake(ns, at, true);
 		if (error)
 			return error;
 		*dirty = at;
@@ -255,34 +257,48 @@ fib_node_insert(struct fib_nodes *ns, uint32_t at, const struct fib_entry *e, ui
 	return 0;
 }
 
-/* A full leaf becomes an inner node. */
+/* Puts the prefixes of the half at and below a node into another. */
 static int
-fib_node_burst(struct fib_nodes *ns, uint32_t at)
+fib_node_copy(struct fib_nodes *ns, uint32_t from, uint32_t to)
 {
-	struct fib_node *n = &ns->nodes[at], *fresh;
-	struct fib_node old = *n;
-	uint32_t inner = fib_node_new(ns, n->s, n->lo), dirty;
+	const struct fib_node *n = &ns->nodes[from];
+	uint32_t dirty;
 	unsigned added;
+	int error = 0;
 
-	if (inner == FIB_NONE)
+	for (unsigned i = 0; i < n->n && error == 0; i++)
+		if (n->e[i].child && ns->nodes[n->e[i].nh].lo == n->lo)
+			error = fib_node_copy(ns, n->e[i].nh, to);
+		else
+			error = fib_node_insert(ns, to, &n->e[i], &dirty, &added);
+	return error;
+}
+
+/* A leaf that is full becomes an inner node, an inner node with few prefixes a leaf.  0, or -ENOMEM: nothing changed */
+static int
+fib_node_remake(struct fib_nodes *ns, uint32_t at, bool inner)
+{
+	struct fib_node *n = &ns->nodes[at], *fresh, old = *n;
+	uint32_t other = fib_node_new(ns, n->s, n->lo);
+	int error;
+
+	if (other == FIB_NONE)
 		return -ENOMEM;
-	fresh = &ns->nodes[inner];
-	fresh->inner = true;
-	for (unsigned i = 0; i < n->n; i++) {
-		int error = fib_node_insert(ns, inner, &n->e[i], &dirty, &added);
-
-		if (error) {
-			fib_node_destroy(ns, inner);
-			return error;
-		}
+	fresh = &ns->nodes[other];
+	fresh->inner = inner;
+	error = fib_node_copy(ns, at, other);
+	if (error) {
+		fib_node_destroy(ns, other);
+		return error;
 	}
-	n->inner = true;
+	n->inner = inner;
 	n->e = fresh->e;
 	n->n = fresh->n;
 	n->cap = fresh->cap;
 	fresh->e = old.e;
+	fresh->n = old.n;
 	fresh->cap = old.cap;
-	fib_node_free(ns, inner);
+	fib_node_destroy(ns, other);
 	return 0;
 }
 
@@ -310,52 +326,15 @@ fib_path_find(struct fib_nodes *ns, uint32_t root, const struct fib_entry *e, st
 	}
 }
 
-/* Lists the prefixes of a half in order, and frees the nodes that they were in, but for the topmost. */
-static void
-fib_node_gather(struct fib_nodes *ns, uint32_t at, struct fib_entry *e, unsigned *k)
-{
-	struct fib_node *n = &ns->nodes[at];
-
-	for (unsigned i = 0; i < n->n; i++) {
-		if (n->e[i].child && ns->nodes[n->e[i].nh].lo == n->lo) {
-			fib_node_gather(ns, n->e[i].nh, e, k);
-			fib_node_free(ns, n->e[i].nh);
-		} else {
-			e[(*k)++] = n->e[i];
-		}
-	}
-}
-
-/* An inner node becomes a leaf; where there is no memory for that, it stays. */
-static bool
-fib_node_collapse(struct fib_nodes *ns, uint32_t at)
-{
-	struct fib_node *n = &ns->nodes[at];
-	unsigned k = 0, cap = n->count + 2;
-	struct fib_entry *e = malloc(cap * sizeof(*e));
-
-	if (e == NULL)
-		return false;
-	fib_node_gather(ns, at, e, &k);
-	free(n->e);
-	ns->octets += cap * sizeof(*e);
-	ns->octets -= n->cap * sizeof(*e);
-	n->e = e;
-	n->n = k;
-	n->cap = cap;
-	n->inner = false;
-	return true;
-}
-
 /* Building */
 
 struct fib_runs {
 	uint32_t n;
-	uint64_t key[FIB_MAXRUNS]; /* of a leaf: left-aligned */
+	uint64_t key[FIB_MAXRUNS]; /* of a leaf: left-aligned, the lower half is 0 */
 	uint32_t value[FIB_MAXRUNS];
 	struct fib_node *child[FIB_MAXRUNS]; /* or NULL */
 	uint64_t map;			     /* of an inner node */
-	bool wide, key64;
+	bool wide;
 };
 
 static inline void
@@ -379,16 +358,11 @@ static uint32_t
 fib_runs_write(struct fib_nodes *ns, const struct fib_node *n, const struct fib_runs *r)
 {
 	struct fib_chunks *c = ns->chunks;
-	unsigned front = n->inner ? 8 : r->n * (r->key64 ? 8 : 4);
+	unsigned front = n->inner ? 8 : r->n * 4;
 	uint32_t place = fib_chunk_get(c, front + (r->wide ? 4 * r->n : (r->n + 1) / 2 * 4));
 
 	if (n->inner) {
 		fib_store64(c, place, 0, r->map);
-	} else if (r->key64) {
-		fib_store64(c, place, 0, 0);
-		fib_store(c, place, 0, r->n);
-		for (unsigned i = 1; i < r->n; i++)
-			fib_store64(c, place, i, r->key[i]);
 	} else {
 		fib_store(c, place, 0, r->n);
 		for (unsigned i = 1; i < r->n; i++)
@@ -406,8 +380,7 @@ fib_runs_write(struct fib_nodes *ns, const struct fib_node *n, const struct fib_
 		for (unsigned i = 0; i < r->n; i += 2)
 			fib_store(c, place, front + i / 2, r->value[i] | (i + 1 < r->n ? r->value[i + 1] << 16 : 0));
 	}
-	return place | FIB_CHILD | (n->inner ? 0 : FIB_LEAF) | (n->lo ? FIB_LO : 0) | (r->wide ? FIB_WIDE : 0) |
-	       (r->key64 && !n->inner ? FIB_KEY64 : 0);
+	return place | FIB_CHILD | (n->inner ? 0 : FIB_LEAF) | (n->lo ? FIB_LO : 0) | (r->wide ? FIB_WIDE : 0);
 }
 
 static void fib_node_build(struct fib_nodes *, uint32_t at, uint32_t cover, bool force);
@@ -468,7 +441,7 @@ fib_runs_leaf(struct fib_nodes *ns, const struct fib_node *n, uint32_t cover, st
 	struct {
 		uint64_t last;
 		uint32_t value;
-	} open[66] = {{~0ull, cover}};
+	} open[68] = {{~0ull, cover}};
 	unsigned depth = 0;
 
 	fib_runs_emit(r, 0, cover, NULL);
@@ -484,7 +457,6 @@ fib_runs_leaf(struct fib_nodes *ns, const struct fib_node *n, uint32_t cover, st
 		fib_runs_emit(r, first, v, child);
 		open[++depth].last = first | (e->plen - n->s >= 64 ? 0 : ~0ull >> (e->plen - n->s));
 		open[depth].value = v;
-		r->key64 |= e->plen > n->s + 32;
 	}
 	for (; depth > 0; depth--)
 		if (open[depth].last != ~0ull)
@@ -506,7 +478,7 @@ fib_node_build(struct fib_nodes *ns, uint32_t at, uint32_t cover, bool force)
 	n->cover = cover;
 	r.n = 0;
 	r.map = 0;
-	r.wide = r.key64 = false;
+	r.wide = false;
 	if (n->inner)
 		fib_runs_inner(ns, n, cover, &r);
 	else
@@ -608,7 +580,8 @@ fib_node_clear(struct fib_nodes *ns, uint32_t root, const struct rt_key *key, un
 	for (unsigned k = 0; k <= i; k++) {
 		const struct fib_node *n = &ns->nodes[p.node[k]];
 
-		if (n->inner && n->count <= ns->limit / 2u && ns->limit != 0 && fib_node_collapse(ns, p.node[k])) {
+		if (n->inner && n->count <= ns->limit / 2u && ns->limit != 0 &&
+		    fib_node_remake(ns, p.node[k], false) == 0) {
 			dirty = k;
 			break;
 		}

@@ -38,9 +38,9 @@ size_t fib_memory_control(int family);
 
 /* Chunks (fib_chunk_ctl.c): memory that workers read, given out in sizes of 8 octets. */
 #define FIB_SLAB      16384u /* octets; each holds chunks of one size */
-#define FIB_MAXCHUNK  1024u  /* octets */
+#define FIB_MAXCHUNK  2560u  /* octets */
 #define FIB_NCLASSES  (FIB_MAXCHUNK / 8 + 1)
-#define FIB_MAXCHUNKS ((size_t)1 << 30) /* octets: what FIB_PLACE can name */
+#define FIB_MAXCHUNKS ((size_t)1 << 31) /* octets: what FIB_PLACE can name */
 #define FIB_NONE      UINT32_MAX
 
 struct fib_slab {
@@ -84,9 +84,9 @@ void *fib_reserve(size_t size);
 
 /*
  * Nodes (fib_node_ctl.c): what control knows of a chunk: the prefixes that it decides by and the nodes below.  A node
- * belongs to one half of the address and lies at bit s of it; all its prefixes are longer.  An inner node has the prefixes
- * of up to s + FIB_STRIDE bits (never over 64) and for longer ones a node a value of those bits; a leaf has all of its half, and
- * for longer ones a node a value of the half.
+ * belongs to one half of the address and begins at bit s of it; all its prefixes are longer.  It has those of up to the bits
+ * that its chunk decides by (s + FIB_STRIDE or s + FIB_REACH, never over 64), and for longer ones a node for each value of the bits
+ * before their end; at the end of the upper half that is one of the lower half.
  */
 struct fib_entry {
 	uint64_t key;  /* the half of the address */
