@@ -3,9 +3,10 @@
  * The packet path alone, in one thread: ports that make packets when they are polled and free what they are given, driven
  * by a worker's own turn.  Prints cycles a packet above the same packets made and freed without a router.
  *
- *	path [-6] [-i IN] [-o OUT] [-v VECTOR] [-n NEIGHBOURS] [-s SIZE] [-t MS] [-r ROUNDS]
+ *	path [-6] [-i IN] [-o OUT] [-v VECTOR] [-n NEIGHBOURS] [-s SIZE] [-t MS] [-r ROUNDS] [-p]
  *
  * IN interfaces have VECTOR packets each in every turn, for NEIGHBOURS neighbours behind OUT interfaces, by chance.
+ * With -p what each stage takes; reading the clock at each stage's begin and end is in it (small vectors: much of it).
  *
  * Synchronization: one thread plays control while it sets up, then worker 0.
  * Lifetime: everything until the process ends.
@@ -26,6 +27,7 @@
 #include "ip/ip_var.h"
 #include "ip6/ip6_var.h"
 #include "mp/mp_internal.h"
+#include "mp/stage.h"
 #include "pkt/pkt.h"
 #include "route/route.h"
 #include "route/route_var.h"
@@ -34,7 +36,7 @@
 #define DSTS (1u << 20)
 
 static struct {
-	bool six;
+	bool six, stages;
 	unsigned in, out, vec, neighbours, size, ms, rounds;
 } opt = {.in = 1, .out = 1, .vec = 64, .neighbours = 1, .size = 60, .ms = 20, .rounds = 15};
 
@@ -272,6 +274,35 @@ compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+#define SHORT 401
+
+/* Cycles a packet of each stage: medians of runs so short that most are not interrupted */
+static void
+stages_print(void)
+{
+	static double cycles[STAGE_COUNT][SHORT];
+	const struct mp_stage_count *count = mp_self->stages->count;
+
+	opt.ms = 0;
+	mp_stage_watch(mp_self, MP_WATCH_STAGES, 0);
+	for (int r = 0; r < SHORT; r++) {
+		uint64_t before[STAGE_COUNT], packets = mp_self->counters[C_PKT_RECEIVED];
+
+		for (int i = 0; i < STAGE_COUNT; i++)
+			before[i] = count[i].cycles;
+		measure(router_turn);
+		packets = mp_self->counters[C_PKT_RECEIVED] - packets;
+		for (int i = 0; i < STAGE_COUNT; i++)
+			cycles[i][r] = (double)(count[i].cycles - before[i]) / packets;
+	}
+	mp_stage_watch(mp_self, 0, MP_WATCH_STAGES);
+	for (int i = 0; i < STAGE_COUNT; i++) {
+		qsort(cycles[i], SHORT, sizeof(cycles[i][0]), compare);
+		if (cycles[i][SHORT / 2] >= 0.05)
+			printf("%-14s %8.1f\n", mp_stage_name(i), cycles[i][SHORT / 2]);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -279,12 +310,15 @@ main(int argc, char **argv)
 	struct event_base *base = event_base_new();
 	int c;
 
-	while ((c = getopt(argc, argv, "6i:o:v:n:s:t:r:")) != -1) {
+	while ((c = getopt(argc, argv, "6pi:o:v:n:s:t:r:")) != -1) {
 		unsigned v = optarg != NULL ? strtoul(optarg, NULL, 0) : 0;
 
 		switch (c) {
 		case '6':
 			opt.six = true;
+			break;
+		case 'p':
+			opt.stages = true;
 			break;
 		case 'i':
 			opt.in = v;
@@ -308,7 +342,8 @@ main(int argc, char **argv)
 			opt.rounds = v;
 			break;
 		default:
-			die("path [-6] [-i IN] [-o OUT] [-v VECTOR] [-n NEIGHBOURS] [-s SIZE] [-t MS] [-r ROUNDS]");
+			die("path [-6] [-i IN] [-o OUT] [-v VECTOR] [-n NEIGHBOURS] [-s SIZE] [-t MS] [-r ROUNDS] "
+			    "[-p]");
 		}
 	}
 	if (opt.in < 1 || opt.in > 64 || opt.out < 1 || opt.out > 64 || opt.vec < 1 || opt.vec > PKT_VEC ||
@@ -352,6 +387,8 @@ main(int argc, char **argv)
 	       "path %.1f\n",
 	    opt.six ? 6 : 4, opt.in, opt.vec, opt.out, opt.neighbours, router[opt.rounds / 2], router[0],
 	    floor[opt.rounds / 2], router[opt.rounds / 2] - floor[opt.rounds / 2]);
+	if (opt.stages)
+		stages_print();
 	fflush(stdout);
 	_exit(0);
 }
