@@ -40,6 +40,7 @@
 #define MAX_HEADERS 8192
 #define MAX_BODY    1024
 #define SLICE	    (16 * 1024)
+#define SNDBUF	    (64 * 1024) /* of each connection, in the kernel: it would take megabytes */
 #define TICK_MS	    500
 
 struct conn {
@@ -422,12 +423,13 @@ socket_listen(const char *text, char *bound, size_t len)
 	struct sockaddr_storage ss;
 	socklen_t n = address_parse(text, &ss);
 	char host[INET6_ADDRSTRLEN];
-	int fd, one = 1, error;
+	int fd, one = 1, sndbuf = SNDBUF, error;
 
 	if (n == 0)
 		return -EINVAL;
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf)) != 0 ||
 	    (ss.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
 	    bind(fd, (struct sockaddr *)&ss, n) != 0 || listen(fd, MAX_CONNS) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&ss, &n) != 0) {
