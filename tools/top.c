@@ -21,12 +21,22 @@ struct sample {
 
 static struct termios saved;
 static bool raw, screen;
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, resized;
+static bool colour;	   /* bold headings: a terminal only */
+static bool by_rate;	   /* interfaces: the busiest first */
+static size_t scroll;	   /* interfaces above the first one shown */
+static int columns = 4096; /* longer lines are cut */
 
 static void
 on_interrupt(int sig)
 {
 	interrupted = sig;
+}
+
+static void
+on_resize(int sig)
+{
+	resized = sig;
 }
 
 static void
@@ -151,57 +161,116 @@ line(int *rows, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	printf("%s%s\n", text, raw || isatty(STDOUT_FILENO) ? "\033[K" : "");
+	printf("%.*s%s\n", columns, text, screen ? "\033[K" : "");
 	(*rows)--;
 }
 
+/* A line that stands above others */
 static void
-draw(const struct sample *now, const struct sample *was, int rows, bool live)
+heading(int *rows, const char *text)
 {
-	double seconds = was != NULL ? now->when - was->when : 0;
-	const json_t *o;
-	char a[16], b[16], c[16], d[16], e[16];
-	long long up = jint(now->info, "uptime_ms") / 1000;
-	size_t i, shown;
-	int keep;
+	if (*rows <= 0)
+		return;
+	printf("%s%.*s%s%s\n", colour ? "\033[1m" : "", columns, text, colour ? "\033[m" : "", screen ? "\033[K" : "");
+	(*rows)--;
+}
 
-	line(&rows, "smpnet %s  pid %lld  %lld worker%s  up %lld:%02lld:%02lld  %s", jstr(now->info, "version"),
-	    jint(now->info, "pid"), jint(now->info, "workers"), jint(now->info, "workers") == 1 ? "" : "s", up / 3600,
-	    up / 60 % 60, up % 60, live ? "q quits" : "");
-	line(&rows, "");
-	line(&rows, "%-12s %-6s %9s %9s %9s %9s %9s %9s", "interface", "link", "in pkt/s", "in bit/s", "out pkt/s",
-	    "out bit/s", "errors/s", "drops/s");
-	keep = (int)json_array_size(now->workers) + 3;
-	shown = 0;
-	json_array_foreach (now->interfaces, i, o) {
-		const json_t *w = was != NULL ? json_object_get(match(was->interfaces, "name", o), "stats") : NULL;
-		const json_t *s = json_object_get(o, "stats");
+struct row {
+	const json_t *o, *was;
+	double weight;
+	size_t place;
+};
+
+static int
+row_compare(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight < y->weight ? 1 : -1;
+	return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* => n rows for the members of a list, the busiest first if asked for; the caller frees them */
+static struct row *
+rows_make(const json_t *now, const json_t *was, const char *member,
+    double (*weigh)(const json_t *, const json_t *, double), double seconds, bool sort)
+{
+	struct row *list = calloc(json_array_size(now) + 1, sizeof(*list));
+	const json_t *o;
+	size_t i;
+
+	if (list == NULL)
+		tool_fail(1, "%s", strerror(ENOMEM));
+	json_array_foreach (now, i, o) {
+		list[i] = (struct row){.o = o, .was = was != NULL ? match(was, member, o) : NULL, .place = i};
+		list[i].weight = weigh(o, list[i].was, seconds);
+	}
+	if (sort)
+		qsort(list, json_array_size(now), sizeof(*list), row_compare);
+	return list;
+}
+
+static double
+weigh_interface(const json_t *o, const json_t *was, double seconds)
+{
+	const json_t *s = json_object_get(o, "stats"), *w = json_object_get(was, "stats");
+
+	return rate(s, w, "ipackets", seconds) + rate(s, w, "opackets", seconds);
+}
+
+static double
+weigh_drop(const json_t *o, const json_t *was, double seconds)
+{
+	return rate(o, was, "value", seconds);
+}
+
+static void
+draw_interfaces(const struct sample *now, const struct sample *was, double seconds, int *rows, int keep)
+{
+	size_t n = json_array_size(now->interfaces), shown = 0;
+	struct row *list =
+	    rows_make(now->interfaces, was != NULL ? was->interfaces : NULL, "name", weigh_interface, seconds, by_rate);
+	char a[16], b[16], c[16], d[16], e[16], f[16];
+
+	if (scroll >= n)
+		scroll = n > 0 ? n - 1 : 0;
+	if (scroll > 0)
+		line(rows, "... %zu above", scroll);
+	for (size_t i = scroll; i < n; i++) {
+		const json_t *o = list[i].o, *s = json_object_get(o, "stats"),
+			     *w = json_object_get(list[i].was, "stats");
 		const char *link = jstr(o, "linkstate");
 
 		if ((jint(o, "flags") & 1) == 0)
 			link = "off";
 		else if (strcmp(link, "unknown") == 0)
 			link = "-";
-
-		if (live && rows <= keep + 1 && shown + 1 < json_array_size(now->interfaces)) {
-			line(&rows, "... %zu more", json_array_size(now->interfaces) - shown);
+		if (*rows <= keep + 1 && i + 1 < n) {
+			line(rows, "... %zu more", n - i);
 			break;
 		}
-		line(&rows, "%-12.12s %-6.6s %9s %9s %9s %9s %9s %9.9s", jstr(o, "name"), link,
+		line(rows, "%-12.12s %-6.6s %9s %9s %9s %9s %9s %9s", jstr(o, "name"), link,
 		    scaled(rate(s, w, "ipackets", seconds), a), scaled(rate(s, w, "ibytes", seconds) * 8, b),
 		    scaled(rate(s, w, "opackets", seconds), c), scaled(rate(s, w, "obytes", seconds) * 8, d),
 		    scaled(rate(s, w, "ierrors", seconds) + rate(s, w, "oerrors", seconds), e),
-		    scaled(rate(s, w, "idrops", seconds) + rate(s, w, "odrops", seconds), (char[16]){0}));
+		    scaled(rate(s, w, "idrops", seconds) + rate(s, w, "odrops", seconds), f));
 		shown++;
 	}
-	line(&rows, "");
-	line(&rows, "%-12s %-6s %9s %9s %9s %9s %9s %9s", "worker", "state", "in pkt/s", "out pkt/s", "busy %",
-	    "cyc/pkt", "loops/s", "buffers");
+	free(list);
+}
+
+static void
+draw_workers(const struct sample *now, const struct sample *was, double seconds, int *rows)
+{
+	char a[16], b[16], c[16], d[16], e[16], f[16], cpu[24];
+	const json_t *o;
+	size_t i;
+
 	json_array_foreach (now->workers, i, o) {
 		const json_t *w = was != NULL ? match(was->workers, "id", o) : NULL;
 		double packets = rate(o, w, "received", seconds), cycles = rate(o, w, "busy_cycles", seconds);
-		double hz = json_number_value(json_object_get(o, "tsc_hz"));
-		char cpu[24];
+		double vectors = rate(o, w, "vectors", seconds), hz = json_number_value(json_object_get(o, "tsc_hz"));
 
 		if (json_is_integer(json_object_get(o, "cpu")) && jint(o, "cpu") >= 0)
 			snprintf(cpu, sizeof(cpu), "%lld (cpu %lld)", jint(o, "id"), jint(o, "cpu"));
@@ -209,22 +278,96 @@ draw(const struct sample *now, const struct sample *was, int rows, bool live)
 			snprintf(cpu, sizeof(cpu), "%lld", jint(o, "id"));
 		snprintf(d, sizeof(d), "%.1f", hz > 0 ? fmin(100, cycles / hz * 100) : 0);
 		snprintf(e, sizeof(e), "%.0f", packets >= 1 ? cycles / packets : 0);
-		line(&rows, "%-12s %-6s %9s %9s %9s %9s %9s %9lld", cpu, jbool(o, "asleep") ? "asleep" : "awake",
+		snprintf(f, sizeof(f), "%.1f", vectors > 0 ? packets / vectors : 0);
+		line(rows, "%-11s %-6s %8s %8s %6s %7s %8s %8s %9lld", cpu, jbool(o, "asleep") ? "asleep" : "awake",
 		    scaled(packets, a), scaled(rate(o, w, "transmitted", seconds), b), d, packets >= 1 ? e : "-",
-		    scaled(rate(o, w, "loops", seconds), c), jint(o, "pool_free"));
+		    vectors > 0 ? f : "-", scaled(rate(o, w, "loops", seconds), c), jint(o, "pool_free"));
 	}
-	line(&rows, "");
-	shown = 0;
-	json_array_foreach (now->drops, i, o) {
-		const json_t *w = was != NULL ? match(was->drops, "name", o) : NULL;
+}
 
-		if (jint(o, "value") == 0)
+static void
+draw_drops(const struct sample *now, const struct sample *was, double seconds, int *rows)
+{
+	struct row *list = rows_make(now->drops, was != NULL ? was->drops : NULL, "name", weigh_drop, seconds, true);
+	bool first = true;
+	char a[16];
+
+	for (size_t i = 0; i < json_array_size(now->drops); i++) {
+		if (jint(list[i].o, "value") == 0)
 			continue;
-		if (shown++ == 0)
-			line(&rows, "%12s %9s  dropped", "in all", "per s");
-		line(&rows, "%12lld %9s  %.55s", jint(o, "value"), scaled(rate(o, w, "value", seconds), a),
-		    jstr(o, "text"));
+		if (first)
+			heading(rows, "      in all     per s  dropped");
+		first = false;
+		line(rows, "%12lld %9s  %.55s", jint(list[i].o, "value"), scaled(list[i].weight, a),
+		    jstr(list[i].o, "text"));
 	}
+	free(list);
+}
+
+static void
+draw(const struct sample *now, const struct sample *was, int rows, bool live)
+{
+	double seconds = was != NULL ? now->when - was->when : 0;
+	long long up = jint(now->info, "uptime_ms") / 1000;
+	int keep = (int)json_array_size(now->workers) + 3;
+
+	line(&rows, "smpnet %s  pid %lld  %lld worker%s  up %lld:%02lld:%02lld%s", jstr(now->info, "version"),
+	    jint(now->info, "pid"), jint(now->info, "workers"), jint(now->info, "workers") == 1 ? "" : "s", up / 3600,
+	    up / 60 % 60, up % 60,
+	    !live     ? ""
+	    : by_rate ? "  q quits, s by name, j k scroll"
+		      : "  q quits, s by rate, j k scroll");
+	line(&rows, "%s", "");
+	heading(&rows, "interface    link    in pkt/s  in bit/s out pkt/s out bit/s  errors/s   drops/s");
+	draw_interfaces(now, was, seconds, &rows, live ? keep : -1);
+	line(&rows, "%s", "");
+	heading(&rows, "worker      state  in pkt/s out pk/s busy % cyc/pkt pkts/vec  loops/s   buffers");
+	draw_workers(now, was, seconds, &rows);
+	line(&rows, "%s", "");
+	draw_drops(now, was, seconds, &rows);
+}
+
+/* The figures of the tables, for programs. */
+static json_t *
+rates_json(const struct sample *now, const struct sample *was)
+{
+	double seconds = now->when - was->when;
+	json_t *interfaces = json_array(), *workers = json_array(), *drops = json_array();
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach (now->interfaces, i, o) {
+		const json_t *s = json_object_get(o, "stats");
+		const json_t *w = json_object_get(match(was->interfaces, "name", o), "stats");
+
+		json_array_append_new(interfaces,
+		    json_pack("{s:s,s:f,s:f,s:f,s:f,s:f,s:f}", "name", jstr(o, "name"), "in_packets",
+			rate(s, w, "ipackets", seconds), "in_bits", rate(s, w, "ibytes", seconds) * 8, "out_packets",
+			rate(s, w, "opackets", seconds), "out_bits", rate(s, w, "obytes", seconds) * 8, "errors",
+			rate(s, w, "ierrors", seconds) + rate(s, w, "oerrors", seconds), "drops",
+			rate(s, w, "idrops", seconds) + rate(s, w, "odrops", seconds)));
+	}
+	json_array_foreach (now->workers, i, o) {
+		const json_t *w = match(was->workers, "id", o);
+		double packets = rate(o, w, "received", seconds), cycles = rate(o, w, "busy_cycles", seconds);
+		double vectors = rate(o, w, "vectors", seconds), hz = json_number_value(json_object_get(o, "tsc_hz"));
+
+		json_array_append_new(
+		    workers, json_pack("{s:I,s:f,s:f,s:f,s:o,s:o}", "id", (json_int_t)jint(o, "id"), "in_packets",
+				 packets, "out_packets", rate(o, w, "transmitted", seconds), "busy_percent",
+				 hz > 0 ? fmin(100, cycles / hz * 100) : 0, "cycles_per_packet",
+				 packets > 0 ? json_real(cycles / packets) : json_null(), "packets_per_vector",
+				 vectors > 0 ? json_real(packets / vectors) : json_null()));
+	}
+	json_array_foreach (now->drops, i, o) {
+		double r = rate(o, match(was->drops, "name", o), "value", seconds);
+
+		if (jint(o, "value") > 0)
+			json_array_append_new(
+			    drops, json_pack("{s:s,s:s,s:I,s:f}", "name", jstr(o, "name"), "text", jstr(o, "text"),
+				       "value", (json_int_t)jint(o, "value"), "per_second", r));
+	}
+	return json_pack("{s:o,s:o,s:o}", "interfaces", interfaces, "workers", workers, "drops", drops);
 }
 
 /* => the rows for the tables: what the terminal has, less those that the note below them takes */
@@ -233,7 +376,9 @@ screen_rows(const char *note)
 {
 	struct winsize w;
 	bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 2 && w.ws_col > 0;
-	int rows = known ? w.ws_row - 1 : 23, columns = known ? w.ws_col : 80;
+	int rows = known ? w.ws_row - 1 : 23;
+
+	columns = known ? w.ws_col : 80;
 
 	for (const char *s = note; s != NULL; s = strchr(s, '\n') != NULL ? strchr(s, '\n') + 1 : NULL)
 		rows -= 1 + ((int)strcspn(s, "\n") - 1) / columns;
@@ -264,12 +409,26 @@ pause_or_key(double seconds)
 		left = seconds - ((now.tv_sec - start.tv_sec) + (now.tv_nsec - start.tv_nsec) / 1e9);
 		if (interrupted)
 			return true;
-		if (left <= 0)
+		if (left <= 0 || resized) {
+			resized = 0;
 			return false;
+		}
 		if (poll(&pfd, 1, (int)(left * 1000) + 1) <= 0)
 			continue;
 		if (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q' || key == 3)
 			return true;
+		/* the arrow keys are an escape sequence that ends in A or B */
+		if (key == 'j' || key == 'B')
+			scroll++;
+		else if ((key == 'k' || key == 'A') && scroll > 0)
+			scroll--;
+		else if (key == 's')
+			by_rate = !by_rate;
+		else if (key == 'g')
+			scroll = 0;
+		else
+			continue;
+		return false;
 	}
 }
 
@@ -297,14 +456,17 @@ top_main(int argc, char **argv)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
+	sa.sa_handler = on_resize;
+	sigaction(SIGWINCH, &sa, NULL);
 	sample_take(&was);
 	if (once) {
 		pause_or_key(delay);
 		sample_take(&now);
 		if (json)
-			tool_print_json(json_pack("{s:f, s:O, s:O, s:O, s:O, s:O, s:O}", "seconds", now.when - was.when,
-			    "interfaces", now.interfaces, "workers", now.workers, "drops", now.drops,
-			    "interfaces_before", was.interfaces, "workers_before", was.workers, "info", now.info));
+			tool_print_json(json_pack("{s:f, s:o, s:O, s:O, s:O, s:O, s:O, s:O}", "seconds",
+			    now.when - was.when, "rates", rates_json(&now, &was), "interfaces", now.interfaces,
+			    "workers", now.workers, "drops", now.drops, "interfaces_before", was.interfaces,
+			    "workers_before", was.workers, "info", now.info));
 		else
 			draw(&now, &was, 1 << 20, false);
 		sample_free(&was);
@@ -314,6 +476,7 @@ top_main(int argc, char **argv)
 	terminal_prepare();
 	printf("\033[?1049h\033[?25l");
 	screen = true;
+	colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
 	while (!quit) {
 		if (!first)
 			sample_take(&now);

@@ -20,3 +20,23 @@ two_workers_body() {
 	frames eyes R
 	finish
 }
+
+test_case top "the live view for programs: what it measures has the members that it promises"
+top_body() {
+	wired
+	smp R top -1 --json -d 0.2 >top.json || atf_fail "top: exit status not 0"
+	atf_check -s exit:0 -o ignore -e empty /usr/bin/python3 -c '
+import json
+t = json.load(open("top.json"))
+assert t["seconds"] >= 0.2
+r = t["rates"]
+assert {i["name"] for i in r["interfaces"]} == {"lo0", "shmif0", "shmif1"}
+assert all(set(i) == {"name", "in_packets", "in_bits", "out_packets", "out_bits", "errors", "drops"} for i in r["interfaces"])
+assert [set(w) for w in r["workers"]] == [{"id", "in_packets", "out_packets", "busy_percent", "cycles_per_packet", "packets_per_vector"}]
+assert all({"name", "text", "value", "per_second"} == set(d) for d in r["drops"])
+assert set(t) >= {"interfaces", "interfaces_before", "workers", "workers_before", "drops", "info"}
+'
+	shows R "^worker .*cyc/pkt pkts/vec" top -1 -d 0.1
+	shows_not R "\033" top -1 -d 0.1
+	finish
+}

@@ -543,6 +543,7 @@ def check_top(name, end):
         status = os.waitpid(pid, 0)[1]
         server.sock.close()
     frame = out.split(b"\033[H")[4].split(b"\033[J")[0].decode().replace("\033[K", "").replace("\r", "")
+    frame = frame.replace("\033[1m", "").replace("\033[m", "")
     lines = frame.split("\n")
     good = (status == 0 and len(lines) <= 24 and max(map(len, lines)) <= 79 and out.endswith(b"\033[?25h\033[?1049l")
             and "... " in frame and any(l.startswith("3 (cpu 3)") for l in lines) and "T" in lines[3])
