@@ -18,6 +18,7 @@
 #include "ctl/ctl_internal.h"
 #include "if/ifnet.h"
 #include "mp/mp.h"
+#include "mp/slice.h"
 
 #define RETRY_MS 2000
 
@@ -49,6 +50,10 @@ static struct job *job;						    /* [c] one at a time */
 static struct waiting *retrying; /* [c] the waiting line whose asynchronous call is under way */
 static uint64_t last_id;	 /* [c] */
 static struct event *retry_ev;	 /* [c] */
+
+static bool job_go_on(struct mp_slice *);
+static struct mp_slice job_slice = {
+    .step = job_go_on}; /* [c] waits while the job has more lines than a turn may take */
 
 static void job_step(void);
 static void retry_step(struct waiting *);
@@ -167,11 +172,17 @@ job_step(void)
 {
 	ASSERT_CONTROL();
 	job->stepping = true;
+	mp_slice_begin();
 	while (job->line < job->conf.n) {
 		struct config_line *line = &job->conf.lines[job->line];
 		char err[512] = "";
 		int rc = 0;
 
+		if (job->line % 16 == 15 && mp_slice_over()) {
+			job->stepping = false;
+			mp_slice_add(&job_slice);
+			return;
+		}
 		if (line->cmd.ncalls == 0) {
 			job->line++;
 			continue;
@@ -185,6 +196,13 @@ job_step(void)
 		job_result(rc, err);
 	}
 	job_finish();
+}
+
+static bool
+job_go_on(struct mp_slice *slice)
+{
+	job_step();
+	return false;
 }
 
 static void
@@ -311,6 +329,7 @@ config_stop(void)
 	retrying = NULL;
 	while ((w = TAILQ_FIRST(&waitings)) != NULL)
 		waiting_free(w);
+	mp_slice_remove(&job_slice);
 	if (j != NULL) {
 		job = NULL;
 		if (j->line < j->conf.n)

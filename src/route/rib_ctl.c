@@ -97,10 +97,53 @@ rib_find(struct rt_table *t, const struct rt_key *key, unsigned plen)
 	return NULL;
 }
 
+/*
+ * Nodes lie together, a cache line each: a walk from the root touches as few pages as can be.  What was freed is used
+ * first; the memory stays until rib_fini.
+ */
+#define RIB_CHUNK 1024 /* nodes */
+struct rib_chunk {
+	_Alignas(64) struct rt_node nodes[RIB_CHUNK];
+	struct rib_chunk *next;
+};
+static struct rib_chunk *rib_chunks; /* [c] */
+static struct rt_node *rib_free;     /* [c] by rn_parent */
+static size_t rib_fresh;	     /* [c] nodes of the first chunk that were never used */
+
+static struct rt_node *
+rib_node_alloc(void)
+{
+	struct rt_node *n = rib_free;
+
+	if (n != NULL) {
+		rib_free = n->rn_parent;
+	} else {
+		if (rib_fresh == 0) {
+			struct rib_chunk *c = aligned_alloc(64, sizeof(*c));
+
+			if (c == NULL)
+				return NULL;
+			c->next = rib_chunks;
+			rib_chunks = c;
+			rib_fresh = RIB_CHUNK;
+		}
+		n = &rib_chunks->nodes[RIB_CHUNK - rib_fresh--];
+	}
+	memset(n, 0, sizeof(*n));
+	return n;
+}
+
+static void
+rib_node_free(struct rt_node *n)
+{
+	n->rn_parent = rib_free;
+	rib_free = n;
+}
+
 static struct rt_node *
 rib_node_new(const struct rt_key *key, unsigned plen)
 {
-	struct rt_node *n = calloc(1, sizeof(*n));
+	struct rt_node *n = rib_node_alloc();
 
 	if (n != NULL) {
 		n->rn_key = *key;
@@ -142,7 +185,7 @@ rib_get(struct rt_table *t, const struct rt_key *key, unsigned plen)
 
 			branch = rib_node_new(&k, common);
 			if (branch == NULL) {
-				free(fresh);
+				rib_node_free(fresh);
 				return NULL;
 			}
 			rib_hang(branch, n);
@@ -175,7 +218,7 @@ rib_put(struct rt_table *t, struct rt_node *n)
 			t->root = child;
 		else
 			parent->rn_child[parent->rn_child[1] == n] = child;
-		free(n);
+		rib_node_free(n);
 		n = child == NULL ? parent : NULL;
 	}
 }
@@ -305,9 +348,19 @@ rib_fini(struct rt_table *t)
 			next = n->rn_parent;
 			if (next != NULL)
 				next->rn_child[next->rn_child[1] == n] = NULL;
-			free(n);
+			rib_node_free(n);
 		}
 		n = next;
 	}
 	t->root = NULL;
+	if (rt_table4.root != NULL || rt_table6.root != NULL)
+		return;
+	while (rib_chunks != NULL) {
+		struct rib_chunk *c = rib_chunks;
+
+		rib_chunks = c->next;
+		free(c);
+	}
+	rib_free = NULL;
+	rib_fresh = 0;
 }

@@ -273,3 +273,8 @@ save_body() {
 	atf_check cmp before after
 	finish
 }
+
+test_case batches "many routes and neighbours in a request, pages of a table that changes, and what is wrong in them"
+batches_body() {
+	atf_check -s exit:0 -o match:"ok batches" -e ignore python3 "$TOP/tests/net/batches.py" "$BUILD"
+}
