@@ -358,6 +358,7 @@ worker_destroy(struct worker *w)
 		free(w->txbuf[i]);
 	free(w->txbuf);
 	free(w->reinput);
+	free(w->rx);
 	free(w->stages);
 	free(atomic_load_explicit(&w->gaps, memory_order_relaxed));
 	if (w->epfd >= 0)

@@ -76,20 +76,12 @@ pool_grant_of(const struct mp_pool *p)
 	return -1;
 }
 
-static int
-pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned n)
+/* A thread that is not the owner frees: into the grant that it took from, else home. */
+static __attribute__((noinline)) int
+pool_enqueue_home(struct mp_pool *p, void *const *objs, unsigned n)
 {
-	struct mp_pool *p = mp->pool_data;
 	int g;
 
-	if (likely(mp_self == p->owner)) {
-		uint32_t k = atomic_load_explicit(&p->n, memory_order_relaxed);
-
-		for (unsigned i = 0; i < n; i++)
-			p->stack[k + i] = objs[i];
-		atomic_store_explicit(&p->n, k + n, memory_order_relaxed);
-		return 0;
-	}
 	if (grants.count > 0 && (g = pool_grant_of(p)) >= 0)
 		while (n > 0 && grants.n[g] < grants.room[g])
 			grants.objs[g][grants.n[g]++] = objs[--n];
@@ -98,8 +90,24 @@ pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned n)
 	return 0;
 }
 
+/* Drivers free and allocate through these, often one buffer at a time: what is not the owner's stack is elsewhere. */
+static int
+pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned n)
+{
+	struct mp_pool *p = mp->pool_data;
+	uint32_t k;
+
+	if (unlikely(mp_self != p->owner))
+		return pool_enqueue_home(p, objs, n);
+	k = atomic_load_explicit(&p->n, memory_order_relaxed);
+	for (unsigned i = 0; i < n; i++)
+		p->stack[k + i] = objs[i];
+	atomic_store_explicit(&p->n, k + n, memory_order_relaxed);
+	return 0;
+}
+
 /* => the owner; fetches what came home */
-static uint32_t
+static __attribute__((noinline)) uint32_t
 pool_refill(struct mp_pool *p, uint32_t k)
 {
 	k += mp_ring_get(&p->home, p->stack + k, p->size - k);
@@ -107,26 +115,32 @@ pool_refill(struct mp_pool *p, uint32_t k)
 	return k;
 }
 
-static int
-pool_dequeue(struct rte_mempool *mp, void **objs, unsigned n)
+static __attribute__((noinline)) int
+pool_dequeue_granted(struct mp_pool *p, void **objs, unsigned n)
 {
-	struct mp_pool *p = mp->pool_data;
 	int g;
 
-	if (likely(mp_self == p->owner)) {
-		uint32_t k = atomic_load_explicit(&p->n, memory_order_relaxed);
-
-		if (unlikely(k < n) && (k = pool_refill(p, k)) < n)
-			return -ENOENT;
-		for (unsigned i = 0; i < n; i++)
-			objs[i] = p->stack[--k];
-		atomic_store_explicit(&p->n, k, memory_order_relaxed);
-		return 0;
-	}
 	if (grants.count == 0 || (g = pool_grant_of(p)) < 0 || grants.n[g] < n)
 		return -ENOENT;
 	for (unsigned i = 0; i < n; i++)
 		objs[i] = grants.objs[g][--grants.n[g]];
+	return 0;
+}
+
+static int
+pool_dequeue(struct rte_mempool *mp, void **objs, unsigned n)
+{
+	struct mp_pool *p = mp->pool_data;
+	uint32_t k;
+
+	if (unlikely(mp_self != p->owner))
+		return pool_dequeue_granted(p, objs, n);
+	k = atomic_load_explicit(&p->n, memory_order_relaxed);
+	if (unlikely(k < n) && (k = pool_refill(p, k)) < n)
+		return -ENOENT;
+	for (unsigned i = 0; i < n; i++)
+		objs[i] = p->stack[--k];
+	atomic_store_explicit(&p->n, k, memory_order_relaxed);
 	return 0;
 }
 
