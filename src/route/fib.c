@@ -20,7 +20,7 @@
  */
 #define FIB_GROUP 16
 #define FIB_KIND  (FIB_CHILD | FIB_LEAF | FIB_LO)
-#define FIB_TRIES 4 /* after that many the answer may mix two changes of one turn */
+#define FIB_TRIES 16 /* after that many the answer may mix two changes of one turn */
 
 struct fib_view fib4_view;
 struct fib_view fib6_view;
