@@ -63,7 +63,7 @@ def neighbours(name, family, count=100_000):
             for dsts, out in ((single, base), (many, full)):
                 d.source(family=family, dsts=dsts)
                 out.append(d.cycles())
-                d.source()
+                d.no_source()
     _extra(name, base, full, "neighbour")
 
 

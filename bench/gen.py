@@ -26,12 +26,14 @@ class Router(Daemon):
         self.tid = next(t for t in os.listdir(f"/proc/{self.pid}/task")
                         if open(f"/proc/{self.pid}/task/{t}/comm").read().strip() == "worker0")
 
-    def source(self, **keys):
+    def no_source(self):
         if any(i["name"] == "gen0" for i in self.call("if.list")):
             self.call("dev.detach", name="gen0")
-        if keys:
-            self.call("dev.attach", name=",".join(["gen0"] + [f"{k}={v}" for k, v in keys.items()]))
-            self.call("if.set", name="gen0", up=True)
+
+    def source(self, **keys):
+        self.no_source()
+        self.call("dev.attach", name=",".join(["gen0"] + [f"{k}={v}" for k, v in keys.items()]))
+        self.call("if.set", name="gen0", up=True)
 
     def stop(self):
         self.call("if.set", name="gen0", up=False)
