@@ -23,8 +23,9 @@ struct reading {
 
 struct measurement; /* [c] all, but for what its calls read */
 
+/* The worker fills in what it measured; with the call it goes back to control. */
 struct measured_worker {
-	struct mp_call call;
+	_Alignas(MP_CACHELINE) struct mp_call call;
 	struct measurement *of;
 	struct reading was, now;
 	unsigned cost; /* cycles that the measuring of one call of a stage takes */
@@ -91,10 +92,19 @@ worker_end(struct worker *w, struct mp_call *call)
 		mp_stage_watch(w, 0, MP_WATCH_STAGES);
 }
 
+static struct measurement *
+measured_by(struct mp_call *call)
+{
+	struct measured_worker *mw = (struct measured_worker *)call;
+
+	lines_adopt(mw, sizeof(*mw));
+	return mw->of;
+}
+
 static void
 off_done(struct mp_call *call)
 {
-	struct measurement *ms = ((struct measured_worker *)call)->of;
+	struct measurement *ms = measured_by(call);
 
 	if (--ms->pending > 0)
 		return;
@@ -150,7 +160,7 @@ measurement_tell(struct measurement *ms)
 static void
 begin_done(struct mp_call *call)
 {
-	struct measurement *ms = ((struct measured_worker *)call)->of;
+	struct measurement *ms = measured_by(call);
 
 	if (--ms->pending > 0)
 		return;
@@ -165,7 +175,7 @@ begin_done(struct mp_call *call)
 static void
 read_done(struct mp_call *call)
 {
-	struct measurement *ms = ((struct measured_worker *)call)->of;
+	struct measurement *ms = measured_by(call);
 
 	if (--ms->pending > 0)
 		return;
@@ -213,7 +223,7 @@ m_start(struct ctl_req *req, json_t *params, json_t **result)
 #ifdef SMPNET_NO_STAGES
 	return ctl_error(req, EOPNOTSUPP, "built without the hooks (-Dstages=false)");
 #endif
-	ms = calloc(1, sizeof(*ms) + mp_nworkers * sizeof(ms->worker[0]));
+	ms = lines_zalloc(sizeof(*ms) + mp_nworkers * sizeof(ms->worker[0]));
 	if (ms == NULL)
 		return -ENOMEM;
 	ms->timer = evtimer_new(mp_base, measurement_tick, ms);

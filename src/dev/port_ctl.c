@@ -417,6 +417,7 @@ port_unheld(struct ifnet *ifp)
 {
 	struct port *port = port_of(ifp);
 
+	lines_adopt(port, sizeof(*port)); /* no worker counts there any more */
 	port->ifp = NULL;
 	if (mp_helper_run(port_stop_helper, port_stopped, port) != 0) {
 		port_stop_helper(port); /* no thread to be had: control waits for the device */

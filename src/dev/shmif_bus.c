@@ -26,7 +26,7 @@
 
 #include "dev/shmif_seg.h"
 
-static struct bus_guard bus_guards[MAXBUSES];
+_Alignas(LINES_OCTETS) static struct bus_guard bus_guards[MAXBUSES];
 static struct sigaction bus_oldaction;
 static pthread_mutex_t bus_sigmutex = PTHREAD_MUTEX_INITIALIZER; /* of bus_oldaction's setting */
 
@@ -233,6 +233,7 @@ bus_map(struct shmif_bus *bus, char *err, size_t errlen)
 	if (p == MAP_FAILED)
 		return shmif_bus_error(err, errlen, errno, "%s: %s", bus->path, strerror(errno));
 	bus->seg = p;
+	lines_exempt(bus_guards, sizeof(bus_guards), NULL); /* the SIGBUS handler's, in whatever thread */
 	for (unsigned i = 0; i < SHMIF_BUS_SLOTS; i++)
 		lines_exempt(
 		    &bus->seg->slot[i].asleep, sizeof(bus->seg->slot[i]) - offsetof(struct bus_slot, asleep), NULL);

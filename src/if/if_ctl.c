@@ -402,7 +402,7 @@ ifnet_init(void)
 
 		if (w->txbuf == NULL && (w->txbuf = calloc(MP_MAXIF, sizeof(w->txbuf[0]))) == NULL)
 			return -ENOMEM;
-		if (w->rx == NULL && (w->rx = calloc(1, sizeof(*w->rx))) == NULL)
+		if (w->rx == NULL && (w->rx = lines_zalloc(sizeof(*w->rx))) == NULL)
 			return -ENOMEM;
 	}
 	return 0;

@@ -34,7 +34,10 @@ lines_zalloc(size_t size)
 
 /* => a worker (its id), or control (-1), when it starts; other threads count as control's helpers */
 void lines_thread(int id);
-/* => control; from now on writers are told apart; and: no packet moves any more, everything is forgotten */
+/*
+ * => control; from now on writers are told apart; and: no packet moves any more, everything is forgotten (with
+ * SMPNET_LINES_COUNT in the environment, each worker's writes to exempt lines are told)
+ */
 void lines_begin(void);
 void lines_end(void);
 /* => any thread; whole lines that several threads write by the contract: a ring, a sleeper's word; what may be NULL */
