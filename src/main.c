@@ -86,6 +86,7 @@ main(int argc, char **argv)
 	int c, r;
 
 	standard_descriptors();
+	ctl_json_init();
 	while ((c = getopt_long(argc, argv, "df:g:hl:M:p:qvw:", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'd':

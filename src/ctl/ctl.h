@@ -79,6 +79,8 @@ int ctl_call(const char *method, json_t *params, json_t **result, char *err, siz
  */
 int ctl_start(struct event_base *, const char *url, const char *group);
 void ctl_stop(void);
+/* => the process's first thread, before the first JSON value: their memory is pooled */
+void ctl_json_init(void);
 /* => control; serves until the event loop is told to end, measuring its turns */
 void ctl_loop(void);
 extern struct event_base *ctl_base;
