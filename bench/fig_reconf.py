@@ -18,7 +18,7 @@ STEP = 0.03  # of the search for the highest rate
 CHURN = 100_000
 FULL = 1_000_000
 PAIRS = (("routes", "unchanged"), ("interfaces", "unchanged"), ("configuration", "unchanged"), ("routes, 1M", "unchanged, 1M"),
-         ("configuration, 1M", "unchanged, 1M"))
+         ("interfaces, 1M", "unchanged, 1M"), ("configuration, 1M", "unchanged, 1M"))
 _done = {}
 
 
@@ -118,6 +118,11 @@ def switches(pid, tid):
     return sum(int(l.split()[1]) for l in open(f"/proc/{pid}/task/{tid}/status") if "ctxt_switches" in l)
 
 
+def waited(d):
+    """Nanoseconds that the worker wanted its CPU and others had it."""
+    return int(open(f"/proc/{d.pid}/task/{d.tid}/schedstat").read().split()[1])
+
+
 def percentile(gaps, share):
     """gaps: [(cycles, count)]; the bucket that the share lies in."""
     left = sum(n for _, n in gaps) * share
@@ -135,12 +140,13 @@ def run(d, turn=None, seconds=SECONDS):
     a, st, sw = d.interface("gen0")["source"], steal(), switches(d.pid, d.tid)
     drops = {x["name"]: x["value"] for x in d.call("stats.drops")}
     d.call("stats.gaps", action="start")
+    wait = waited(d)
     time.sleep(seconds)
     g = d.call("stats.gaps", action="stop")[0]
     b = d.interface("gen0")["source"]
     dropped = sum(x["value"] - drops[x["name"]] for x in d.call("stats.drops") if x["name"] not in ("IF_GONE",))
     r = {"lost": b["missed"] - a["missed"], "dropped": dropped, "arrived": b["arrived"] - a["arrived"], "gaps": g["gaps"], "max": g["max"],
-         "steal": steal() - st, "switches": switches(d.pid, d.tid) - sw, "hz": g["tsc_hz"]}
+         "steal": steal() - st, "switches": switches(d.pid, d.tid) - sw, "hz": g["tsc_hz"], "wait": waited(d) - wait}
     r["turns"] = churn.end() if churn else 0
     return r
 
@@ -167,7 +173,8 @@ def show(what, runs):
                     for name, q in (("p50", .5), ("p99", .99), ("p99.9", .999), ("p99.99", .9999)))
     lost = f"lost {' '.join(str(x['lost']) for x in runs)}; " if "lost" in r else ""
     note(f"{what:22} {lost}gaps µs: {text} max {r['max'] * us:.0f}; steal {sum(x['steal'] for x in runs)} ticks, "
-         f"switches {sum(x['switches'] for x in runs)}" + (f"; {sum(x['turns'] for x in runs)} turns of changes" if r.get("turns") else ""))
+         f"switches {sum(x['switches'] for x in runs)}" + (f", waited for the CPU {' '.join(str(x['wait'] // 1000000) for x in runs)} ms" if "wait" in r else "") +
+         (f"; {sum(x['turns'] for x in runs)} turns of changes" if r.get("turns") else ""))
 
 
 def highest_rate(d, **keys):
@@ -195,6 +202,7 @@ def highest_rate(d, **keys):
 
 
 def router():
+    os.sched_setaffinity(0, CPUS)  # the daemon inherits it
     d = Router()
     os.sched_setaffinity(d.pid, {c for c in CPUS if c != CPU} or set(CPUS))  # control; helper threads follow it
     prefer(int(d.tid))
@@ -205,9 +213,16 @@ def router():
 
 def measure():
     """All runs, once: {what: [run, ...]}."""
-    if _done:
-        return _done
-    runs = {k: [] for k in ("unchanged", "routes", "interfaces", "configuration", "spin-only", "unchanged, 1M", "routes, 1M", "configuration, 1M")}
+    if not _done:
+        try:
+            _measure()
+        finally:
+            os.sched_setaffinity(0, CPUS)
+    return _done
+
+
+def _measure():
+    runs = {k: [] for k in ("unchanged", "routes", "interfaces", "configuration", "spin-only", "unchanged, 1M", "routes, 1M", "interfaces, 1M", "configuration, 1M")}
     with router() as d:
         d.call("route.add", family="inet", dst="default", gateway="10.254.1.1")
         rate = highest_rate(d)
@@ -225,7 +240,6 @@ def measure():
             runs["spin-only"].append(spin(percentile(runs["unchanged"][0]["gaps"], 0.5), hz))
     full(runs)
     _done.update(runs)
-    return _done
 
 
 def full(runs):
@@ -242,9 +256,10 @@ def full(runs):
         rate = highest_rate(d, dsts=dsts)
         d.source(rate=int(rate * 0.9), dsts=dsts)
         turn = routes_turn()
-        for _ in range(max(RUNS // 2, 1)):
+        for _ in range(RUNS):
             runs["unchanged, 1M"].append(run(d))
             runs["routes, 1M"].append(run(d, turn))
+            runs["interfaces, 1M"].append(run(d, interfaces_turn))
             runs["configuration, 1M"].append(run(d, config_turn))
         _done["flap"] = [flap(d) for _ in range(RUNS)]
         _done["flap_rate"] = rate
