@@ -82,21 +82,37 @@ mp_stage_was(struct worker *w, enum mp_stage stage, unsigned n)
 	mp_add(&s->count[stage].packets, n);
 }
 
+/* What the loop has taken since the turn began was idleness. */
+static void
+stage_idle(struct mp_stages *s)
+{
+	uint64_t *loop = &s->count[STAGE_LOOP].cycles;
+
+	mp_add(&s->count[STAGE_IDLE].cycles, *loop - s->turn_loop);
+	mp_add(loop, s->turn_loop - *loop);
+}
+
 void
 mp_stage_turn(struct worker *w, unsigned work)
 {
 	struct mp_stages *s = w->stages;
-	uint64_t *loop = &s->count[STAGE_LOOP].cycles;
 
 	if ((w->watch & MP_WATCH_STAGES) == 0)
 		return;
 	stage_charge(s);
-	if (work == 0) {
-		mp_add(&s->count[STAGE_IDLE].cycles, *loop - s->turn_loop);
-		mp_add(loop, s->turn_loop - *loop);
-	}
+	if (work == 0)
+		stage_idle(s);
 	mp_add(&s->count[work == 0 ? STAGE_IDLE : STAGE_LOOP].calls, 1);
-	s->turn_loop = *loop;
+	s->turn_loop = s->count[STAGE_LOOP].cycles;
+}
+
+void
+mp_stage_paused(struct worker *w)
+{
+	if ((w->watch & MP_WATCH_STAGES) == 0)
+		return;
+	stage_charge(w->stages);
+	stage_idle(w->stages);
 }
 
 void

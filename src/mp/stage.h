@@ -50,6 +50,8 @@ void mp_stage_leave(struct worker *);
 void mp_stage_was(struct worker *, enum mp_stage, unsigned n);
 /* => the worker, at the end of a turn that found so much work */
 void mp_stage_turn(struct worker *, unsigned work);
+/* => the worker, between two turns; it waited for work (a CPU taken away in the meantime is no turn's) */
+void mp_stage_paused(struct worker *);
 /* => the worker (mp_call): who looks from now on, MP_WATCH_* */
 void mp_stage_watch(struct worker *, uint32_t set, uint32_t clear);
 

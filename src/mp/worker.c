@@ -231,6 +231,8 @@ mp_worker_main(void *arg)
 		}
 		if (++idle < IDLE_SPINS || w->now - worked < spin) {
 			rte_pause();
+			if (STAGE_WATCHED(w))
+				mp_stage_paused(w);
 			continue;
 		}
 		STAGE_CALL(w, SLEEP, 0, worker_sleep(w, &spurious));
