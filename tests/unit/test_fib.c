@@ -248,7 +248,7 @@ run_model(int family, unsigned nops)
 static unsigned
 many(unsigned n)
 {
-	return getenv("LONG") != NULL ? n * 20 : n;
+	return getenv("LONG") != NULL ? n * 8 : n;
 }
 
 static void
