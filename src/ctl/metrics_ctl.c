@@ -39,6 +39,7 @@ struct if_copy {
 struct metrics_scrape {
 	bool openmetrics;      /* [I] */
 	unsigned family, item; /* [c] the next sample */
+	uint64_t serial;       /* [I] interfaces attached later are left out: one may bear a name that was copied */
 	unsigned ifindex;      /* [c] the next interface to be copied; MP_MAXIF: all are */
 	struct if_copy *ifs;   /* [c] */
 	unsigned nifs, room;   /* [c] */
@@ -469,7 +470,7 @@ metrics_scrape_new(bool openmetrics)
 
 	ASSERT_CONTROL();
 	if (m != NULL)
-		m->openmetrics = openmetrics;
+		*m = (struct metrics_scrape){.openmetrics = openmetrics, .serial = ifnet_serial()};
 	return m;
 }
 
@@ -492,7 +493,7 @@ copy_interfaces(struct metrics_scrape *m)
 		const struct ifnet *ifp = ifnet_get((uint16_t)m->ifindex);
 		struct if_copy *c;
 
-		if (ifp == NULL)
+		if (ifp == NULL || ifp->if_serial > m->serial)
 			continue;
 		if (m->nifs == m->room) {
 			unsigned room = m->room > 0 ? 2 * m->room : 16;

@@ -93,6 +93,15 @@ if_free(struct ifnet *ifp)
 	free(ifp);
 }
 
+static uint64_t if_serial; /* [c] */
+
+/* => control */
+uint64_t
+ifnet_serial(void)
+{
+	return if_serial;
+}
+
 /*
  * => control; publishes; 0 or -EEXIST (the name is taken)
  */
@@ -113,6 +122,7 @@ if_attach(struct ifnet *ifp)
 		TAILQ_INSERT_BEFORE(other, ifp, if_list);
 	else
 		TAILQ_INSERT_TAIL(&ifnet_list, ifp, if_list);
+	ifp->if_serial = ++if_serial;
 	atomic_store_explicit(&ifnet_table[ifp->if_index], ifp, memory_order_release);
 	rt_notify_ifannounce(ifp, true);
 	return 0;

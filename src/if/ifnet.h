@@ -98,6 +98,7 @@ struct ifnet {
 	_Atomic uint16_t if_txworker;  /* [a] the worker that control hands its own frames to */
 	/* control's */
 	char if_xname[IFNAMSIZ_SMP];		  /* [I] */
+	uint64_t if_serial;			  /* [I] its place in the order of attachment */
 	uint32_t if_metric;			  /* [c] */
 	uint32_t if_promisc_refs;		  /* [c] */
 	bool if_user_promisc;			  /* [c] one of them is the administrator's */
@@ -164,6 +165,8 @@ int if_attach(struct ifnet *);
 void if_free(struct ifnet *); /* => control; undoes if_alloc of an interface that was not attached */
 /* => control; destruction in the numbered order above its definition; detached runs at the end */
 void if_detach(struct ifnet *, void (*detached)(struct ifnet *));
+/* => control; the serial of the interface attached last */
+uint64_t ifnet_serial(void);
 struct ifnet *ifnet_by_name(const char *xname);
 /* => control, at start and at the end (when no interface is left); 0 or -errno */
 int ifnet_init(void);
