@@ -404,11 +404,15 @@ mp_run(void)
 	lines_begin();
 	for (unsigned i = 0; i < mp_nworkers; i++) {
 		int r = pthread_create(&worker_thread[i], NULL, mp_worker_main, mp_workers[i]);
+		char name[16];
 
 		if (r != 0) {
 			mp_log(MP_LOG_ERR, "worker %u: %s", i, strerror(r));
 			return -r;
 		}
+		/* here, so that who talks to control finds the thread by its name, however late the thread runs */
+		snprintf(name, sizeof(name), "worker%u", i);
+		pthread_setname_np(worker_thread[i], name);
 	}
 	workers_running = true;
 	return 0;

@@ -198,10 +198,6 @@ worker_sleep(struct worker *w, unsigned *spurious)
 static void
 worker_pin(struct worker *w)
 {
-	char name[16];
-
-	snprintf(name, sizeof(name), "worker%u", w->id);
-	pthread_setname_np(pthread_self(), name);
 	if (w->cpu >= 0) {
 		cpu_set_t set;
 
