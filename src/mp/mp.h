@@ -119,14 +119,13 @@ struct worker {
 	uint64_t vectors; /* [w] polls of a source that brought something: received / vectors is the mean vector */
 	uint64_t loops;	  /* [w] */
 	uint64_t sleeps;  /* [w] */
-	struct rte_mempool *pool;     /* [I] the thread's own buffers */
-	struct mp_pool *mp_pool;      /* [I] its private side */
-	uint16_t id;		      /* [I] */
-	bool is_control;	      /* [I] */
-	int cpu;		      /* [I] or -1 where not pinned */
-	struct mp_gaps *_Atomic gaps; /* [r] gaps between polls; NULL: nobody asks */
-	struct mp_stages *stages;     /* [I] cycles by stage */
-	struct pkt_tracer *tracer;    /* [w] NULL: no packet is traced; set by calls from control */
+	struct rte_mempool *pool;  /* [I] the thread's own buffers */
+	struct mp_pool *mp_pool;   /* [I] its private side */
+	uint16_t id;		   /* [I] */
+	bool is_control;	   /* [I] */
+	int cpu;		   /* [I] or -1 where not pinned */
+	struct mp_stages *stages;  /* [I] cycles by stage */
+	struct pkt_tracer *tracer; /* [w] NULL: no packet is traced; set by calls from control */
 
 	struct mp_txbuf **txbuf; /* [w] by interface index, made on first use */
 	uint16_t txdirty[256];	 /* [w] interfaces whose buffer is not empty */
@@ -141,7 +140,9 @@ struct worker {
 	struct mp_timer *wheel[MP_WHEEL]; /* [w] */
 	uint64_t punt_tokens[PUNT_COUNT]; /* [w] token bucket: TSC of the emptied bucket */
 
+	/* what control writes while the worker runs */
 	_Alignas(MP_CACHELINE) struct mp_sourceset *_Atomic sources; /* [r] receive queues */
+	struct mp_gaps *_Atomic gaps;				     /* [r] gaps between polls; NULL: nobody asks */
 	int epfd;						     /* [I] */
 	int evfd;						     /* [I] wakes the thread */
 

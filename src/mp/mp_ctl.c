@@ -295,6 +295,23 @@ workers_decide(const struct mp_config *conf, int *cpus)
 	return 0;
 }
 
+/*
+ * Control, and the threads it makes from here on, leave the workers' CPUs alone where others are left.  Without -l the
+ * scheduler places them all.
+ */
+static void
+control_place(const struct mp_config *conf, const int *cpus)
+{
+	cpu_set_t set;
+
+	if (conf->cpulist == NULL || sched_getaffinity(0, sizeof(set), &set) != 0)
+		return;
+	for (unsigned i = 0; i < mp_nworkers; i++)
+		CPU_CLR(cpus[i], &set);
+	if (CPU_COUNT(&set) > 0 && sched_setaffinity(0, sizeof(set), &set) != 0)
+		mp_log(MP_LOG_WARNING, "the control thread stays on the workers' CPUs: %s", strerror(errno));
+}
+
 /* Buffers of a thread's pool where nobody said: control sends little, and many workers share what four would have. */
 static unsigned
 pool_default(bool is_control)
@@ -376,6 +393,8 @@ mp_start(const struct mp_config *conf, struct event_base *base)
 	mp_base = base;
 	mp_tsc_hz = rte_get_tsc_hz();
 	r = workers_decide(conf, cpus);
+	if (r == 0)
+		control_place(conf, cpus);
 	if (r == 0)
 		r = mp_pool_init();
 	if (r == 0)

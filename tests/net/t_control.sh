@@ -125,6 +125,24 @@ start_fails_body() {
 	[ ! -e A.sock ] || atf_fail "the socket is left"
 }
 
+test_case placement "-l: each worker on its CPU, control on the others where there are others"
+placement_body() {
+	cpus=$(/usr/bin/python3 -c 'import os; print(*sorted(os.sched_getaffinity(0)))')
+	first=${cpus%% *}
+	WORKERS=1 daemon A -l "$first"
+	pid=$(cat A.pid)
+	/usr/bin/python3 - "$pid" "$first" <<-'EOF' || atf_fail "threads are not where they should be"
+	import os, sys
+	pid, first = int(sys.argv[1]), int(sys.argv[2])
+	mine = os.sched_getaffinity(0)
+	others = mine - {first} or mine
+	names = {open(f"/proc/{pid}/task/{t}/comm").read().strip(): os.sched_getaffinity(int(t)) for t in os.listdir(f"/proc/{pid}/task")}
+	print(names)
+	sys.exit(not (names["worker0"] == {first} and os.sched_getaffinity(pid) == others))
+	EOF
+	finish
+}
+
 test_case stop_while_starting "a signal during the start is obeyed when it is over; standard descriptors may be closed"
 stop_while_starting_body() {
 	for i in 0 0.05 0.1 0.2 0.3 0.5 1; do
