@@ -88,6 +88,27 @@ rt_group_pass(struct rt_group *g, bool all)
 	return false;
 }
 
+/*
+ * The FIB follows the group's next hop, at once.  Routes that are leaving do that in slices, as ever: here somebody is in the
+ * middle of a change of the group, which goes with its last route.
+ */
+static void
+rt_group_follow(struct rt_group *g)
+{
+	struct rt_table *t = rt_table_of(g->family);
+	struct rtentry *e;
+
+	g->cursor = TAILQ_FIRST(&g->routes);
+	while ((e = g->cursor) != NULL) {
+		g->cursor = TAILQ_NEXT(e, re_grouplink);
+		(void)rt_node_update(t, e->re_node);
+	}
+	if (g->leaving != 0) {
+		g->cursor = TAILQ_FIRST(&g->routes);
+		mp_slice_add(&g->slice);
+	}
+}
+
 /* => control; the group's slice */
 bool
 rt_group_step(struct mp_slice *slice)
@@ -114,8 +135,7 @@ rt_group_hold(struct rt_group *g, uint32_t nh)
 	if (i == RT_HELD) { /* changes came faster than the FIB could follow: now it does */
 		for (i = 0; i < RT_HELD; i++)
 			(void)nexthop_restore(g->held[i].nh); /* not to stay */
-		g->cursor = TAILQ_FIRST(&g->routes);
-		(void)rt_group_pass(g, true);
+		rt_group_follow(g);
 		rt_group_release(g);
 		i = 0;
 	}
@@ -196,8 +216,7 @@ rt_group_moved(struct rt_group *g, uint32_t old)
 	if (g->refs <= RT_SYNC && !rt_group_holding(g)) {
 		if (old != 0)
 			nexthop_ref(old); /* the FIB names it until the pass is through */
-		g->cursor = TAILQ_FIRST(&g->routes);
-		(void)rt_group_pass(g, true);
+		rt_group_follow(g);
 		nexthop_release(old);
 		return;
 	}

@@ -1035,6 +1035,58 @@ test_many_gone(void **state)
 	double_poll();
 }
 
+/*
+ * Routes are leaving a group of several paths, in slices, and its last path goes when few are left: they are not taken
+ * through at once from within that change, at whose end the group would be gone.
+ */
+static void
+test_many_leaving(void **state)
+{
+	struct rt_path p[2];
+	struct rt_spec s;
+	struct ifaddr *a = ifaddr_add(&eth1, many4.net1, NULL);
+	const struct rt_group *g;
+	struct rt_key key;
+	char prefix[64];
+
+	ifaddr_add(&eth2, many4.net2, NULL);
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(prefix, sizeof(prefix), many4.prefix, 1, i);
+		s = spec(prefix, p, many4.a, &eth1);
+		p[1] = (struct rt_path){.has_gw = true, .gw = addr(many4.b), .weight = 1};
+		s.npaths = 2;
+		assert_int_equal(rt_add(&s), 0);
+	}
+	key = rt_key_make(AF_INET, &s.dst, 0);
+	g = rib_find(&rt_table4, &key, s.plen)->rn_routes->re_group; /* of the last one, which leaves last */
+	set_up(&eth1, false);
+	ifaddr_delete(a);
+	rt_ifnet_detach(&eth1);
+	eth1.if_dead = true;
+	ifnet_table[eth1.if_index] = NULL;
+	TAILQ_REMOVE(&ifnet_list, &eth1, if_list);
+	for (unsigned i = 0; i < nneighbours; i++)
+		if (neighbours[i].ifp == &eth1) {
+			nexthop_release(neighbours[i].nh);
+			neighbours[i].nh = 0;
+			neighbours[i].ifp = NULL;
+		}
+	assert_true(g->refs > 64);
+	while (g->refs > 40)
+		assert_true(mp_slices_run());
+	set_up(&eth2, false);
+	assert_string_equal(finds(many4.host1), "none");
+	set_up(&eth2, true);
+	assert_string_equal(finds(many4.host1), via(many4.b, &eth2));
+	mp_slices_finish();
+	assert_string_equal(finds(many4.host1), via(many4.b, &eth2));
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(prefix, sizeof(prefix), many4.prefix, 1, i);
+		assert_int_equal(delete (prefix), 0);
+	}
+	double_poll();
+}
+
 static void
 cursor_add(struct rt_node *n, char *text)
 {
@@ -1106,6 +1158,7 @@ main(void)
 	    TEST(test_many),
 	    TEST(test_many_paths),
 	    TEST(test_many_gone),
+	    TEST(test_many_leaving),
 	    TEST(test_cursor),
 	};
 
