@@ -492,10 +492,10 @@ metrics_start(struct event_base *base, const char *address)
 void
 metrics_stop(void)
 {
+	listener = NULL; /* goes first: connections that end after it are not to wake it */
 	if (server != NULL)
 		evhttp_free(server); /* the listener, the connections, the requests on them */
 	server = NULL;
-	listener = NULL;
 	while (!TAILQ_EMPTY(&conns))
 		conn_free(TAILQ_FIRST(&conns));
 	if (tick != NULL)
