@@ -17,8 +17,9 @@
 #define MP_GAP_BUCKETS ((64 - 4 + 1) * MP_GAP_SUB)
 
 struct mp_gaps {
-	struct mp_deferred deferred;	/* [c] */
-	uint64_t last;			/* [w] TSC of the last poll; 0: the worker slept since */
+	struct mp_deferred deferred; /* [c] */
+	/* [w] TSC of the last poll; 0: the worker slept since */
+	_Alignas(MP_CACHELINE) uint64_t last;
 	uint64_t max;			/* [w] TSC cycles */
 	uint64_t total;			/* [w] gaps counted */
 	uint64_t count[MP_GAP_BUCKETS]; /* [w] by mp_gap_bucket */

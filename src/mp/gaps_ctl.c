@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "mp/gaps.h"
+#include "mp/lines.h"
 
 static void
 gaps_free(struct mp_deferred *d)
@@ -27,7 +28,7 @@ gaps_replace(struct worker *w, struct mp_gaps *g)
 int
 mp_gaps_start(struct worker *w)
 {
-	struct mp_gaps *g = calloc(1, sizeof(*g));
+	struct mp_gaps *g = lines_zalloc(sizeof(*g));
 
 	ASSERT_CONTROL();
 	if (g == NULL)
