@@ -257,7 +257,12 @@ neigh_delete(struct neigh *n, enum mp_drop reason)
 	neigh_set_published(n, false);
 	n->n_flags = 0;
 	neigh_to_state(n, NEIGH_NONE);
-	neigh_timer_set(&n->n_timer, neigh_clock() + NEIGH_NONE_MS);
+	if (reason == DROP_NEIGH_FAILED) {
+		neigh_timer_set(&n->n_timer, neigh_clock() + NEIGH_RETRY_MS);
+	} else {
+		neigh_timer_set(&n->n_timer, neigh_clock() + NEIGH_NONE_MS);
+		rt_gateway_set_silent(n->n_ifp, n->n_family, &n->n_addr, n->n_nh, false); /* it was not asked */
+	}
 	neigh_publish(n);
 }
 

@@ -68,6 +68,7 @@ enum neigh_state {
 #define NEIGH_F_ROUTER 0x08 /* says that it is a router (IPv6) */
 
 #define NEIGH_NONE_MS  10000 /* how often an emptied entry is looked at: routes may have let go of it */
+#define NEIGH_RETRY_MS 2000  /* after which one that routes of several paths wait for is asked again */
 #define NEIGH_MAXQUEUE 16    /* packets that may wait for one neighbour, at most */
 
 struct neigh {

@@ -199,14 +199,30 @@ nud_flush(struct neigh *n)
 		nud_output(n, queue[i]);
 }
 
+/* Routes of several paths do without a neighbour that does not answer, and use it again when it does. */
+static void
+nud_tell_routes(const struct neigh *n, bool silent)
+{
+	if (n->n_nh != NH_NOROUTE_INDEX && neigh_pinned(n))
+		rt_gateway_set_silent(n->n_ifp, n->n_family, &n->n_addr, n->n_nh, silent);
+}
+
+static bool
+nud_awaited(const struct neigh *n)
+{
+	return neigh_pinned(n) && rt_gateway_silent(n->n_ifp, n->n_family, &n->n_addr, n->n_nh);
+}
+
 /* The link address is set; workers and monitors hear of it if it is new; what waited is sent. */
 static void
 nud_known(struct neigh *n, bool was_usable, bool changed)
 {
 	if (!was_usable || changed)
 		neigh_publish(n);
-	if (!was_usable)
+	if (!was_usable) {
 		neigh_notify(n, RTMSG_ADD, NULL);
+		nud_tell_routes(n, false);
+	}
 	nud_flush(n);
 }
 
@@ -271,7 +287,9 @@ nud_failed(struct neigh *n)
 	mp_add(&mp_control()->counters[nf->nf_dfrdropped], qlen);
 	neigh_to_state(n, NEIGH_FAILED);
 	neigh_timer_set(&n->n_timer, neigh_clock() + setting(nf->nf_retrans) + 1);
-	neigh_notify(n, RTMSG_MISS, has_author ? &author : NULL);
+	if (has_author || !nud_awaited(n)) /* asked again only to see whether it is back: that is no news */
+		neigh_notify(n, RTMSG_MISS, has_author ? &author : NULL);
+	nud_tell_routes(n, true);
 	for (unsigned i = 0; i < qlen; i++)
 		icmp_ctl_unreachable(queue[i]);
 }
@@ -321,7 +339,9 @@ nud_timer(struct neigh_timer *t, uint64_t now)
 	ASSERT_CONTROL();
 	switch ((enum neigh_state)n->n_state) {
 	case NEIGH_NONE:
-		if (neigh_pinned(n))
+		if (nud_awaited(n) && neigh_if_running(n->n_ifp))
+			nud_incomplete(n); /* no packet would ask */
+		else if (neigh_pinned(n))
 			neigh_timer_set(t, now + NEIGH_NONE_MS);
 		else
 			neigh_delete(n, DROP_NEIGH_FLUSHED);
@@ -356,6 +376,7 @@ nud_timer(struct neigh_timer *t, uint64_t now)
 		break;
 	case NEIGH_PROBE:
 		if (n->n_tries >= setting(nf->nf_umaxtries)) {
+			nud_tell_routes(n, true);
 			neigh_delete(n, DROP_NEIGH_FAILED);
 			break;
 		}

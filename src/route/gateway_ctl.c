@@ -4,7 +4,8 @@
  *
  * A gateway is looked up in the table when it is first named and whenever a route without gateway that could lead to it
  * changes; it then names its neighbour's next hop.  A group has the next hop of its only path, or one of its own that
- * chooses among those paths that can be reached.
+ * chooses among those paths that can be reached and whose neighbour has not stopped to answer; among all that can be
+ * reached, if none answers.
  *
  * Synchronization: control only.
  * Lifetime: a group lives while routes use it, a gateway while groups do.  In a change the new next hop is in the FIB
@@ -94,15 +95,20 @@ rt_gw_nexthop(const struct rt_gw *gw, struct ifnet *ifp)
 	return nexthop_alloc(&nh);
 }
 
-/* Shares the slots out by weight, interleaved; every path that can be reached gets at least one. */
+/* Shares the slots out by weight, interleaved; every path that serves gets at least one. */
 static unsigned
 rt_group_slots(const struct rt_group *g, uint32_t *slots)
 {
 	uint64_t total = 0, given[NH_MAXPATHS] = {0};
+	bool serves[NH_MAXPATHS], answers = false;
 	unsigned active = 0, n = 16;
 
 	for (unsigned i = 0; i < g->npaths; i++)
-		if (g->paths[i].gw->nh != 0) {
+		answers |= g->paths[i].gw->nh != 0 && !g->paths[i].gw->silent;
+	for (unsigned i = 0; i < g->npaths; i++)
+		serves[i] = g->paths[i].gw->nh != 0 && !(answers && g->paths[i].gw->silent);
+	for (unsigned i = 0; i < g->npaths; i++)
+		if (serves[i]) {
 			total += g->paths[i].weight;
 			active++;
 		}
@@ -118,7 +124,7 @@ rt_group_slots(const struct rt_group *g, uint32_t *slots)
 			const struct rt_gpath *p = &g->paths[i];
 			int64_t owed = (int64_t)(p->weight * (uint64_t)(s + 1)) - (int64_t)(given[i] * total);
 
-			if (p->gw->nh == 0)
+			if (!serves[i])
 				continue;
 			if (given[i] == 0 && n - s <= active) /* the last ones are for those that have none */
 				owed += INT64_MAX / 2;
@@ -178,6 +184,7 @@ rt_gw_update(struct rt_gw *gw)
 		return;
 	gw->ifp = ifp;
 	gw->local = local;
+	gw->silent = false;
 	gw->nh = ifp != NULL ? rt_gw_nexthop(gw, ifp) : 0;
 	if (gw->nh == 0)
 		gw->ifp = NULL;
@@ -377,6 +384,56 @@ rt_group_gw(const struct rt_group *g)
 		if (g->paths[i].gw->nh != 0)
 			return g->paths[i].gw;
 	return g->paths[0].gw;
+}
+
+/* The gateway that a next hop is the neighbour's of: named with its interface, or found through the table. */
+static struct rt_gw *
+rt_gw_of(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh, bool named)
+{
+	bool scoped = family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&addr->in6);
+	struct rt_key key = rt_key_make(family, addr, scoped ? ifp->if_index : 0);
+	struct rt_gw *gw;
+
+	LIST_FOREACH (gw, &gw_table[rt_gw_bucket(family, true, &key, named ? ifp->if_index : 0)], link)
+		if (gw->family == family && gw->has_gw && gw->nh == nh && gw->ifp == ifp && gw->key.hi == key.hi &&
+		    gw->key.lo == key.lo)
+			return gw;
+	return NULL;
+}
+
+/* => control; see route.h */
+void
+rt_gateway_set_silent(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh, bool silent)
+{
+	ASSERT_CONTROL();
+	for (unsigned named = 0; named < 2; named++) {
+		struct rt_gw *gw = rt_gw_of(ifp, family, addr, nh, named != 0);
+		struct rt_gpath *p;
+
+		if (gw == NULL || gw->silent == silent)
+			continue;
+		gw->silent = silent;
+		LIST_FOREACH (p, &gw->paths, link)
+			if (p->group->npaths > 1)
+				rt_group_update(p->group);
+	}
+}
+
+/* => control; see route.h */
+bool
+rt_gateway_silent(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh)
+{
+	ASSERT_CONTROL();
+	for (unsigned named = 0; named < 2; named++) {
+		const struct rt_gw *gw = rt_gw_of(ifp, family, addr, nh, named != 0);
+		const struct rt_gpath *p;
+
+		if (gw != NULL && gw->silent)
+			LIST_FOREACH (p, &gw->paths, link)
+				if (p->group->npaths > 1)
+					return true;
+	}
+	return false;
 }
 
 /* => control; a route without gateway under this prefix came, went or moved: the gateways under it are found again */

@@ -288,6 +288,12 @@ bool route_config_save(struct route_save *place, void (*line)(void *, const char
  * => control; nexthop index with a reference, or NH_NOROUTE_INDEX
  */
 uint32_t neigh_get_nexthop(struct ifnet *, int family, const union in_any *);
+/*
+ * => control; the neighbour with this next hop has stopped to answer, or is known again: routes of several paths do
+ * without it, unless none of them answers.  rt_gateway_silent: such routes wait for it (its owner goes on asking)
+ */
+void rt_gateway_set_silent(const struct ifnet *, int family, const union in_any *, uint32_t nh, bool silent);
+bool rt_gateway_silent(const struct ifnet *, int family, const union in_any *, uint32_t nh);
 
 /* => control; 0 or -errno.  After mp_start. */
 int route_init(void);

@@ -89,6 +89,7 @@ struct rt_gw {
 	bool has_gw;		/* [c] else the interface itself */
 	bool local;		/* [c] the gateway is an address of ours: the packet goes to the loopback interface */
 	bool gone;		/* [c] its interface was destroyed: out of the table, routes are leaving it */
+	bool silent;		/* [c] the neighbour has stopped to answer: of several paths, not this one */
 	uint16_t ifindex;	/* [c] 0: found through the table */
 	uint16_t last;		/* [c] interface index it was found through last, to be shown */
 	union in_any addr;	/* [c] */

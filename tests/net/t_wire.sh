@@ -51,3 +51,11 @@ messages_body() {
 	frames messages R
 	finish
 }
+
+test_case converge "hundreds of routes follow their next hop at once; a gateway that stops to answer is done without"
+converge_body() {
+	wired
+	set_if R shmif2 bus2 10.0.2.2/24 2001:db8:2::2/64
+	frames converge R
+	finish
+}

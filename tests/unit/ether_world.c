@@ -388,6 +388,20 @@ rt_notify(const struct rt_msg *msg)
 		listener(msg);
 }
 
+unsigned world_silent;
+
+void
+rt_gateway_set_silent(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh, bool silent)
+{
+	world_silent = silent;
+}
+
+bool
+rt_gateway_silent(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh)
+{
+	return world_silent;
+}
+
 int
 rt_listen(void (*fn)(const struct rt_msg *))
 {
@@ -636,6 +650,7 @@ world_start(void)
 	world_addr(&world_if[2], "2001:db8:2::1", 64, 0);
 	world_addr(&world_if[2], "fe80::1", 64, 0);
 	world_as_control();
+	world_silent = 0;
 	neigh_init();
 	world_clear();
 }

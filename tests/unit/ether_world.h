@@ -62,4 +62,6 @@ void world_fib4(const char *addr, uint32_t nh);
 union in_any world_any(const char *);
 int world_call(const char *method, const char *params, json_t **result);
 
+extern unsigned world_silent; /* what routes of several paths were told: a gateway does not answer */
+
 #endif

@@ -338,6 +338,43 @@ test_ageing(void **state)
 	}
 }
 
+/* A gateway of several that stops to answer: routes are told, and it is asked until it is back. */
+static void
+test_silent(void **state)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		const struct kind *kind = &kinds[k];
+		unsigned asked;
+		uint32_t nh;
+
+		world_clear();
+		output(kind->us, kind->host);
+		kind->answer();
+		nh = find(kind->host)->n_nh;
+		nexthop_ref(nh); /* a route's */
+		assert_int_equal(world_silent, 0);
+		world_wait(46000);
+		output(kind->us, kind->host);
+		world_clear();
+		world_wait(9000);
+		assert_int_equal(world_silent, 1);
+		asked = world_count(W_FRAME);
+		assert_true(asked >= 3);
+		assert_int_equal(hop(kind->host)->nh_type, NH_UNRESOLVED);
+		world_wait(60000);
+		assert_in_range(world_count(W_FRAME), asked + 20, asked + 60); /* nobody sends to it */
+		assert_int_equal(messages(RTMSG_MISS), 0);
+		assert_int_equal(world_silent, 1);
+		for (unsigned t = 0; t < 10000 && state_of(kind->host) != NEIGH_INCOMPLETE; t += 50)
+			world_wait(50);
+		kind->answer();
+		assert_int_equal(world_silent, 0);
+		assert_int_equal(hop(kind->host)->nh_type, NH_FORWARD);
+		assert_int_equal(find(kind->host)->n_nh, nh);
+		nexthop_release(nh);
+	}
+}
+
 static void
 test_keep(void **state)
 {
@@ -1219,6 +1256,7 @@ main(void)
 	    T(test_resolution),
 	    T(test_failure),
 	    T(test_ageing),
+	    T(test_silent),
 	    T(test_keep),
 	    T(test_arp_rules),
 	    T(test_arp_conflict),

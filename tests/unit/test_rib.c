@@ -523,6 +523,18 @@ shares(const char *dst, unsigned n, const char *const *want, const unsigned *lea
 }
 
 static void
+silent(struct ifnet *ifp, const char *gateway, bool is)
+{
+	union in_any a = addr(gateway);
+	int family = strchr(gateway, ':') != NULL ? AF_INET6 : AF_INET;
+	uint32_t nh = neigh_get_nexthop(ifp, family, &a);
+
+	rt_gateway_set_silent(ifp, family, &a, nh, is);
+	assert_int_equal(rt_gateway_silent(ifp, family, &a, nh), is);
+	nexthop_release(nh);
+}
+
+static void
 test_multipath(void **state)
 {
 	static const char *const three[] = {"via 10.0.0.1 eth1", "via 10.0.0.2 eth1", "via 10.1.0.1 eth2"};
@@ -551,6 +563,23 @@ test_multipath(void **state)
 	set_up(&eth2, true);
 	shares("172.16.1.1", 1, three + 2, (const unsigned[]){1024}, (const unsigned[]){1024});
 	set_up(&eth1, true);
+
+	/* One whose neighbour has stopped to answer is done without; if none answers, all are tried. */
+	silent(&eth2, "10.1.0.1", true);
+	shares("172.16.1.1", 2, three, (const unsigned[]){480, 480}, (const unsigned[]){544, 544});
+	shares("172.32.1.1", 2, three, (const unsigned[]){480, 480}, (const unsigned[]){544, 544});
+	silent(&eth1, "10.0.0.1", true);
+	shares("172.16.1.1", 1, three + 1, (const unsigned[]){1024}, (const unsigned[]){1024});
+	silent(&eth1, "10.0.0.2", true);
+	shares("172.16.1.1", 3, three, (const unsigned[]){200, 200, 450}, (const unsigned[]){320, 320, 580});
+	silent(&eth2, "10.1.0.1", false);
+	shares("172.16.1.1", 1, three + 2, (const unsigned[]){1024}, (const unsigned[]){1024});
+	set_up(&eth2, false); /* those left answer not, but are all there is */
+	shares("172.16.1.1", 2, three, (const unsigned[]){480, 480}, (const unsigned[]){544, 544});
+	set_up(&eth2, true);
+	silent(&eth1, "10.0.0.1", false);
+	silent(&eth1, "10.0.0.2", false);
+	shares("172.16.1.1", 3, three, (const unsigned[]){200, 200, 450}, (const unsigned[]){320, 320, 580});
 
 	/* One path is deleted, then another, then the route. */
 	s = spec("172.16.0.0/12", p, "10.0.0.1", NULL);
