@@ -45,6 +45,7 @@ def spawn(argv, **kw):
 def end(p):
     if p.poll() is None:
         p.send_signal(signal.SIGTERM)
+        p.send_signal(signal.SIGCONT)  # it may be stopped
         try:
             p.wait(10)
         except subprocess.TimeoutExpired:

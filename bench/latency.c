@@ -3,8 +3,11 @@
  * How long packets take through a router: they are sent at one end, spaced by the clock, and awaited at the other by one thread
  * that spins, pinned to a CPU.  Each carries its number; the time counts from before the call that sends it.
  *
+ * A line "COUNT SPACING-NS" on standard input asks for a run, so that those who are compared can take turns often; the answer
+ * is one line: how many were lost, then each one's nanoseconds.  In between the probe sleeps.
+ *
  * Ends: Linux interfaces in network namespaces (packet sockets), two memif interfaces (DPDK), or, as the control run, a plain
- * thread on a CPU of its own that hands back what it is given: it spins, or sleeps and is rung for each.
+ * thread on a CPU of its own that hands back what it is given and sleeps as a worker does: after 50 us without work, until rung.
  *
  * Synchronization: what the control run's threads share is atomic.
  */
@@ -40,8 +43,11 @@ static struct rte_mempool *pool; /* NULL: sockets */
 
 /* The control run: numbers go to the other thread and come back by single words, of which the last stands for all before. */
 static bool control;
-static int bell = -1;			 /* [I] -1: the other spins */
-static _Atomic uint32_t asked, answered; /* [a] number + 1 */
+static int bell = -1;			       /* [I] */
+static uint64_t awake_ns;		       /* [I] */
+static _Alignas(64) _Atomic uint32_t asked;    /* [a] how many */
+static _Alignas(64) _Atomic uint32_t answered; /* [a] */
+static _Alignas(64) _Atomic bool asleep;       /* [a] */
 
 static uint64_t
 now_ns(void)
@@ -120,33 +126,40 @@ memif_open(const char *socket0, const char *socket1)
 static void *
 answer(void *cpu)
 {
+	uint64_t worked = now_ns();
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(atoi(cpu), &set);
 	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 	for (uint32_t last = 0, n;;) {
-		uint64_t v;
+		uint64_t now = now_ns(), v;
 
-		if (bell >= 0 && read(bell, &v, sizeof(v)) < 0)
-			continue;
 		n = atomic_load_explicit(&asked, memory_order_acquire);
-		if (n != last)
+		if (n != last) {
 			atomic_store_explicit(&answered, n, memory_order_release);
-		last = n;
+			last = n;
+			worked = now;
+		}
+		if (now - worked < awake_ns)
+			continue;
+		atomic_store(&asleep, true);
+		if (atomic_load(&asked) == last && read(bell, &v, sizeof(v)) < 0)
+			die("eventfd");
+		atomic_store(&asleep, false);
 	}
 	return NULL;
 }
 
 static void
-control_open(const char *how, char *cpu)
+control_open(const char *awake_us, char *cpu)
 {
 	pthread_t t;
 
 	control = true;
-	if (strcmp(how, "sleep") == 0)
-		bell = eventfd(0, 0);
-	if (pthread_create(&t, NULL, answer, cpu) != 0)
+	awake_ns = strtoull(awake_us, NULL, 10) * 1000;
+	bell = eventfd(0, 0);
+	if (bell < 0 || pthread_create(&t, NULL, answer, cpu) != 0)
 		die("thread");
 }
 
@@ -157,11 +170,8 @@ send_one(const uint8_t *frame)
 	uint64_t one = 1;
 
 	if (control) {
-		uint32_t n;
-
-		memcpy(&n, frame + LEN - 4, 4);
-		atomic_store_explicit(&asked, n + 1, memory_order_release);
-		if (bell >= 0 && write(bell, &one, sizeof(one)) < 0)
+		atomic_store(&asked, atomic_load_explicit(&asked, memory_order_relaxed) + 1);
+		if (atomic_load(&asleep) && write(bell, &one, sizeof(one)) < 0)
 			die("eventfd");
 		return;
 	}
@@ -180,21 +190,21 @@ send_one(const uint8_t *frame)
 
 /* => true: a frame, whose octets are at buf */
 static bool
-receive_one(uint8_t *buf)
+receive_one(uint8_t *buf, uint32_t next)
 {
+	static uint32_t given;
 	struct rte_mbuf *m[8];
 	static struct rte_mbuf *have[8];
 	static unsigned n, taken;
 	bool good;
 
 	if (control) {
-		static uint32_t last;
-		uint32_t number[2] = {MAGIC, last};
+		uint32_t number[2] = {MAGIC, next};
 
 		/* one that was late hands back all that were asked meanwhile */
-		if (atomic_load_explicit(&answered, memory_order_acquire) == last)
+		if (atomic_load_explicit(&answered, memory_order_acquire) == given)
 			return false;
-		last++;
+		given++;
 		memcpy(buf + LEN - 8, number, 8);
 		return true;
 	}
@@ -216,25 +226,10 @@ receive_one(uint8_t *buf)
 	return good;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double
-quantile(const uint64_t *sorted, unsigned n, double q)
-{
-	unsigned i = (unsigned)(q * n);
-
-	return sorted[i < n ? i : n - 1] / 1e3;
-}
-
 static void
 run(uint8_t *frame, unsigned count, uint64_t spacing)
 {
+	static uint32_t first; /* numbers go on, so that one that is late is not another run's */
 	uint64_t *sent = calloc(count, sizeof(*sent)), *took = calloc(count, sizeof(*took));
 	uint64_t next = now_ns() + 1000000, now = 0;
 	unsigned n = 0, got = 0;
@@ -248,28 +243,30 @@ run(uint8_t *frame, unsigned count, uint64_t spacing)
 		now = now_ns();
 		if (n < count && now >= next) {
 			number[0] = MAGIC;
-			number[1] = n;
+			number[1] = first + n;
 			memcpy(frame + LEN - 8, number, 8);
 			/* one that is late is one that comes later: the load is even */
 			next = now + spacing;
 			sent[n++] = now_ns();
 			send_one(frame);
 		}
-		if (!receive_one(buf))
+		if (!receive_one(buf, first + got))
 			continue;
 		memcpy(number, buf + LEN - 8, 8);
+		number[1] -= first;
 		if (number[0] == MAGIC && number[1] < n && sent[number[1]] != 0) {
 			took[got++] = now_ns() - sent[number[1]];
 			sent[number[1]] = 0;
 		}
 	}
-	if (got == 0) {
-		fprintf(stderr, "latency: no packet came through\n");
-		exit(1);
-	}
-	qsort(took, got, sizeof(*took), compare);
-	printf("p50 %.1f\np99 %.1f\np999 %.1f\nmax %.1f\nlost %u\n", quantile(took, got, .5), quantile(took, got, .99),
-	    quantile(took, got, .999), took[got - 1] / 1e3, count - got);
+	first += count;
+	printf("%u", count - got);
+	for (unsigned i = 0; i < got; i++)
+		printf(" %llu", (unsigned long long)took[i]);
+	putchar('\n');
+	fflush(stdout);
+	free(sent);
+	free(took);
 }
 
 int
@@ -277,21 +274,21 @@ main(int argc, char **argv)
 {
 	static uint8_t frame[LEN];
 	uint8_t dmac[6], smac[6];
+	char line[64];
 	cpu_set_t set;
 	bool memif;
 	int family;
 
-	if (argc != 13) {
-		fprintf(stderr,
-		    "usage: latency veth NETNS IF NETNS IF CPU COUNT SPACING-NS SOURCE DESTINATION TO-MAC FROM-MAC\n"
-		    "       latency memif SOCKET - SOCKET - (the same)\n"
-		    "       latency control spin|sleep CPU - - (the same)\n");
+	if (argc != 11) {
+		fprintf(stderr, "usage: latency veth NETNS IF NETNS IF CPU SOURCE DESTINATION TO-MAC FROM-MAC\n"
+				"       latency memif SOCKET - SOCKET - (the same)\n"
+				"       latency control AWAKE-US CPU - - (the same)\n");
 		return 2;
 	}
 	memif = strcmp(argv[1], "memif") == 0;
-	family = strchr(argv[9], ':') != NULL ? 6 : 4;
-	if (frame_mac(argv[11], dmac) != 0 || frame_mac(argv[12], smac) != 0 ||
-	    frame_make(frame, LEN, family, argv[9], argv[10], dmac, smac) == 0) {
+	family = strchr(argv[7], ':') != NULL ? 6 : 4;
+	if (frame_mac(argv[9], dmac) != 0 || frame_mac(argv[10], smac) != 0 ||
+	    frame_make(frame, LEN, family, argv[7], argv[8], dmac, smac) == 0) {
 		fprintf(stderr, "latency: bad address\n");
 		return 2;
 	}
@@ -306,6 +303,17 @@ main(int argc, char **argv)
 	CPU_ZERO(&set);
 	CPU_SET(atoi(argv[6]), &set);
 	sched_setaffinity(0, sizeof(set), &set);
-	run(frame, atoi(argv[7]), strtoull(argv[8], NULL, 10));
+	puts("ready");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		unsigned long long spacing;
+		unsigned count;
+
+		if (sscanf(line, "%u %llu", &count, &spacing) != 2 || count == 0) {
+			fprintf(stderr, "latency: not COUNT SPACING: %s", line);
+			return 2;
+		}
+		run(frame, count, spacing);
+	}
 	return 0;
 }

@@ -26,6 +26,7 @@ mp_sourceset_get(struct mp_sourceset *set, unsigned i)
 
 extern struct rte_rcu_qsbr *mp_qsbr; /* [I] */
 extern _Atomic bool mp_stopping;     /* [a] */
+extern _Atomic int mp_awake_us;	     /* [c] how long a worker that has no work stays awake */
 
 /* pool.c */
 struct rte_mempool;

@@ -25,12 +25,12 @@
 #include "pkt/pkt.h"
 #include "pkt/trace.h"
 
-#define IDLE_SPINS   64	 /* loops without work before the worker sleeps, */
-#define IDLE_SPIN_US 50	 /* and how long it has had none */
+#define IDLE_SPINS   64	 /* loops without work before the worker sleeps, and mp_awake_us */
 #define SLOW_TICK_US 800 /* how long a source without a descriptor may wait */
 #define SPURIOUS_MAX 100 /* wake-ups in a row that brought no work, before the worker naps */
 
 _Thread_local struct worker *mp_self;
+_Atomic int mp_awake_us = 50; /* [c] sysctl net.smp.worker.awake_us */
 struct mp_hooks mp_hooks;
 
 static unsigned
@@ -195,6 +195,14 @@ worker_sleep(struct worker *w, unsigned *spurious)
 	}
 }
 
+/* => has it had no work for so long that it may sleep? */
+static bool
+worker_idle(const struct worker *w, unsigned turns, uint64_t worked, uint64_t tsc_us)
+{
+	return turns >= IDLE_SPINS &&
+	       w->now - worked >= (uint64_t)atomic_load_explicit(&mp_awake_us, memory_order_relaxed) * tsc_us;
+}
+
 static void
 worker_pin(struct worker *w)
 {
@@ -212,7 +220,7 @@ mp_worker_main(void *arg)
 {
 	struct worker *w = arg;
 	unsigned idle = 0, spurious = 0;
-	uint64_t spin = mp_tsc_hz / 1000000 * IDLE_SPIN_US, worked = 0;
+	uint64_t tsc_us = mp_tsc_hz / 1000000, worked = 0;
 
 	mp_self = w;
 	lines_thread(w->id);
@@ -225,7 +233,7 @@ mp_worker_main(void *arg)
 			spurious = 0;
 			continue;
 		}
-		if (++idle < IDLE_SPINS || w->now - worked < spin) {
+		if (!worker_idle(w, ++idle, worked, tsc_us)) {
 			rte_pause();
 			if (STAGE_WATCHED(w))
 				mp_stage_paused(w);
