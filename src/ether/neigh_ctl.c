@@ -306,7 +306,7 @@ neigh_create(struct ifnet *ifp, int family, const union in_any *addr, bool proxy
 	struct neigh *n;
 
 	ASSERT_CONTROL();
-	if (atomic_load_explicit(&ifp->if_dead, memory_order_relaxed))
+	if (atomic_load_explicit(&ifp->if_dead, memory_order_relaxed) || neigh_stopping)
 		return NULL;
 	for (unsigned i = 0; nf->nf_total >= max && i < sizeof(expendable); i++)
 		while (nf->nf_total >= max && neigh_recycle(nf, expendable[i]))
@@ -355,8 +355,12 @@ neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
 		n = neigh_create(ifp, family, addr, false);
 	if (n == NULL)
 		return NH_NOROUTE_INDEX;
-	if (nexthop_restore(n->n_nh))
+	if (nexthop_restore(n->n_nh)) {
+		if (n->n_infib) /* it did not serve while its next hop led elsewhere */
+			fib_remove(family, addr, neigh_family(family)->nf_plen, n->n_nh);
+		n->n_infib = false;
 		neigh_publish(n);
+	}
 	nexthop_ref(n->n_nh);
 	return n->n_nh;
 }

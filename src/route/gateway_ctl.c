@@ -401,6 +401,13 @@ rt_gw_of(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t
 	return NULL;
 }
 
+/* => control; does a gateway lead to the neighbour with this next hop? */
+bool
+rt_gw_leads(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh)
+{
+	return rt_gw_of(ifp, family, addr, nh, false) != NULL || rt_gw_of(ifp, family, addr, nh, true) != NULL;
+}
+
 /* => control; see route.h */
 void
 rt_gateway_set_silent(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh, bool silent)

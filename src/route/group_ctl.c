@@ -3,8 +3,8 @@
  * Routing table: the FIB follows the groups of paths.
  *
  * When a group's next hop changes, the FIB's words of its routes are changed: of few routes at once, of many in slices.
- * Packets do not wait for that.  The old next hop is held, and where it is of no use any more (its interface is down) it
- * is diverted: one object is replaced, and all packets that still find the old index go to the group's new next hop, or
+ * Packets do not wait for that.  The old next hop is held, and where it is of no use any more (its interface is down, or
+ * nothing leads to its neighbour now, which gets it back in the end) it is diverted: one object is replaced, and all packets that still find the old index go to the group's new next hop, or
  * to the default route's, or nowhere.  A route that has no other behind it but the default one stays in the FIB so
  * (rt_node_parkable), and is usable at once, with all others, when the group has its next hop back.
  *
@@ -46,6 +46,17 @@ rt_group_dying(const struct rt_group *g)
 	return g->leaving == g->npaths;
 }
 
+/* A neighbour that is there has its next hop to itself again. */
+static void
+rt_group_give_back(struct rt_group *g, unsigned i)
+{
+	struct ifnet *ifp = g->held[i].living ? ifnet_get(g->held[i].ifindex) : NULL;
+
+	g->held[i].living = false;
+	if (ifp != NULL && nexthop_diverted(g->held[i].nh))
+		nexthop_release(neigh_get_nexthop(ifp, g->family, &g->held[i].addr));
+}
+
 /* => control; the FIB names none of the held next hops for the group */
 void
 rt_group_release(struct rt_group *g)
@@ -57,6 +68,7 @@ rt_group_release(struct rt_group *g)
 	for (unsigned i = 0; i < RT_HELD; i++) {
 		uint32_t nh = g->held[i].nh, to = g->held[i].to;
 
+		rt_group_give_back(g, i);
 		g->held[i].nh = g->held[i].to = 0;
 		if (to != 0 && nexthop_diverted(nh))
 			(void)nexthop_divert(nh, NH_NOROUTE_INDEX);
@@ -133,8 +145,10 @@ rt_group_hold(struct rt_group *g, uint32_t nh)
 	while (i < RT_HELD && g->held[i].nh != 0)
 		i++;
 	if (i == RT_HELD) { /* changes came faster than the FIB could follow: now it does */
-		for (i = 0; i < RT_HELD; i++)
+		for (i = 0; i < RT_HELD; i++) {
+			rt_group_give_back(g, i);
 			(void)nexthop_restore(g->held[i].nh); /* not to stay */
+		}
 		rt_group_follow(g);
 		rt_group_release(g);
 		i = 0;
@@ -157,6 +171,20 @@ rt_default_nh(const struct rt_group *g)
 	return root->rn_nh;
 }
 
+/* The neighbour behind a held next hop is there, but only the FIB's old words lead to it: it may be diverted as a whole. */
+static bool
+rt_group_left(const struct rt_group *g, uint32_t nh)
+{
+	const struct nexthop *was = nexthop_get(nh);
+	const union in_any *a = &was->nh_addr;
+
+	if (g->nh == 0 || (was->nh_type != NH_FORWARD && was->nh_type != NH_UNRESOLVED) ||
+	    (g->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&a->in6)))
+		return false;
+	return !rt_gw_leads(was->nh_ifp, g->family, a, nh) &&
+	       (g->family == AF_INET ? fib_lookup4(a->in4.s_addr) : fib_lookup6(&a->in6)) != nh;
+}
+
 /* Packets that name a held next hop of no use go where they should. */
 static void
 rt_group_divert(struct rt_group *g)
@@ -168,8 +196,12 @@ rt_group_divert(struct rt_group *g)
 		if (nh == 0 || nh == g->nh)
 			continue;
 		if (!nexthop_diverted(nh) && g->leaving == 0 && was->nh_type != NH_MULTIPATH &&
-		    rt_ifnet_active(ifnet_get(g->held[i].ifindex)))
-			continue;
+		    rt_ifnet_active(ifnet_get(g->held[i].ifindex))) {
+			if (!rt_group_left(g, nh))
+				continue;
+			g->held[i].living = true;
+			g->held[i].addr = was->nh_addr;
+		}
 		nexthop_ref(to);
 		if (nexthop_divert(nh, to) == 0) {
 			g->held[i].to = to;

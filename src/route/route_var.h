@@ -112,13 +112,15 @@ struct rt_group {
 	struct mp_slice slice;	      /* [c] the pass that makes it follow */
 	LIST_ENTRY(rt_group) behind;  /* [c] groups with held */
 	struct {
-		uint32_t nh;	  /* [c] with a reference: the FIB may name it for our routes; 0: free */
-		uint32_t to;	  /* [c] where it is diverted to, with a reference; 0: nowhere */
-		uint16_t ifindex; /* [c] of its interface, 0: of none */
-	} held[RT_HELD];	  /* [c] */
-	unsigned leaving;	  /* [c] paths that are gone: routes lose them, or go */
-	unsigned npaths;	  /* [c] */
-	struct rt_gpath paths[];  /* [c] */
+		uint32_t nh;	   /* [c] with a reference: the FIB may name it for our routes; 0: free */
+		uint32_t to;	   /* [c] where it is diverted to, with a reference; 0: nowhere */
+		uint16_t ifindex;  /* [c] of its interface, 0: of none */
+		bool living;	   /* [c] diverted though its neighbour is there: given back to it */
+		union in_any addr; /* [c] of that neighbour */
+	} held[RT_HELD];	   /* [c] */
+	unsigned leaving;	   /* [c] paths that are gone: routes lose them, or go */
+	unsigned npaths;	   /* [c] */
+	struct rt_gpath paths[];   /* [c] */
 };
 
 /* nexthop_ctl.c */
@@ -187,6 +189,7 @@ void rt_groups_follow(int family);
 void rt_groups_pass(int family);
 void rt_gw_detach_ifnet(struct ifnet *);
 void rt_group_put(struct rt_group *);
+bool rt_gw_leads(const struct ifnet *, int family, const union in_any *, uint32_t nh);
 bool rt_group_reachable(const struct rt_group *);
 const struct rt_gw *rt_group_gw(const struct rt_group *);
 void rt_gw_recheck(int family, const struct rt_key *, unsigned plen);

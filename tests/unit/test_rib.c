@@ -958,6 +958,41 @@ many_flap(const struct many *m)
 	mp_slices_finish();
 }
 
+/* The way to the gateway changes: all follow at once, and the neighbour that was left has its next hop back in the end. */
+static void
+many_elsewhere(const struct many *m)
+{
+	union in_any a = addr(m->a);
+	uint32_t nh = neigh_get_nexthop(&eth1, m->family, &a);
+	char prefix[64];
+
+	many_add(m, 1, m->a, NULL);
+	assert_string_equal(finds(m->host1), via(m->a, &eth1));
+	for (unsigned round = 0; round < 6; round++) {
+		assert_int_equal(add(m->a, NULL, &eth2), 0);
+		assert_string_equal(finds(m->host1), via(m->a, &eth2));
+		if (round % 3 == 0)
+			mp_slices_finish();
+		else if (round % 3 == 1)
+			(void)mp_slices_run();
+		if (round % 3 == 0)
+			assert_string_equal(says_nh(nh), via(m->a, &eth1));
+		assert_int_equal(delete (m->a), 0);
+		assert_string_equal(finds(m->host1), via(m->a, &eth1));
+		if (round == 4)
+			mp_slices_finish();
+	}
+	assert_int_equal(add(m->a, NULL, &eth2), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(prefix, sizeof(prefix), m->prefix, 1, i);
+		assert_int_equal(delete (prefix), 0);
+	}
+	mp_slices_finish();
+	assert_string_equal(says_nh(nh), via(m->a, &eth1));
+	assert_int_equal(delete (m->a), 0);
+	nexthop_release(nh);
+}
+
 static void
 test_many(void **state)
 {
@@ -967,6 +1002,18 @@ test_many(void **state)
 	ifaddr_add(&eth2, many6.net2, NULL);
 	many_flap(&many4);
 	many_flap(&many6);
+	double_poll();
+}
+
+static void
+test_elsewhere(void **state)
+{
+	ifaddr_add(&eth1, many4.net1, NULL);
+	ifaddr_add(&eth2, many4.net2, NULL);
+	ifaddr_add(&eth1, many6.net1, NULL);
+	ifaddr_add(&eth2, many6.net2, NULL);
+	many_elsewhere(&many4);
+	many_elsewhere(&many6);
 	double_poll();
 }
 
@@ -1185,6 +1232,7 @@ main(void)
 	    TEST(test_lookup),
 	    TEST(test_random),
 	    TEST(test_many),
+	    TEST(test_elsewhere),
 	    TEST(test_many_paths),
 	    TEST(test_many_gone),
 	    TEST(test_many_leaving),
