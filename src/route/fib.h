@@ -7,10 +7,15 @@
  *
  *  inner	u64 bitmap, values.  Decides by 6 bits of the address.  A bit is set where a value begins to hold; the
  *		number of bits set up to the address's own is the value's position.
- *  leaf	n, n - 1 keys, n values, keys of 32 bits.  Decides by 32 bits of the address.  The keys are the first addresses of
- *		the ranges that have the values; the first range begins at 0.
+ *  leaf	Decides by 32 bits of the address, which has ranges of one value each.  A block of 32 octets (of up to
+ *		7 ranges) or a line (up to 15) holds 16-bit halves: two with the first address of its second range, one
+ *		of the number of ranges and (above 255) a shift, the other ranges' first addresses less that of the
+ *		second, shifted to the right, and the values.  Up to 16 blocks follow a line of words (FIB_DEEP): their
+ *		number, and the first addresses of all but the first of them.  A value with FIB_REF is the place of a word
+ *		behind the blocks.
+ *  wide leaf	(FIB_WIDE) n, n - 1 first addresses of ranges, n values: words, for ranges that blocks do not suit.
  *
- * Values are words, or 16-bit next hop indexes unless FIB_WIDE.  FIB_LO: the chunk decides by the lower half of an IPv6
+ * An inner chunk's values are words, or 16-bit next hop indexes unless FIB_WIDE.  FIB_LO: the chunk decides by the lower half of an IPv6
  * address; its bits count from 64.  The value 0 says that no prefix longer than FIB4_TOP_BITS or FIB6_TOP_BITS decides:
  * then the answer is the top's word of the address's first 8 or 16 bits.  A change of a default route is so a change of the
  * top alone.
@@ -32,10 +37,18 @@
 #define FIB_LEAF  0x40000000u
 #define FIB_LO	  0x20000000u
 #define FIB_WIDE  0x10000000u
-#define FIB_PLACE 0x0fffffffu /* of the chunk, in 8 octets */
+#define FIB_DEEP  0x08000000u
+#define FIB_PLACE 0x07ffffffu /* of the chunk, in 8 octets */
 
-#define FIB_STRIDE    6	 /* bits that an inner chunk decides by */
-#define FIB_REACH     32 /* and a leaf */
+#define FIB_STRIDE 6  /* bits that an inner chunk decides by */
+#define FIB_REACH  32 /* and a leaf */
+
+#define FIB_LINE       64 /* octets of a block or of what leads to blocks */
+#define FIB_RUNS       15 /* ranges of a block */
+#define FIB_SMALL_RUNS 7  /* of one of half a line */
+#define FIB_BLOCKS     16
+#define FIB_REF	       0x8000u
+
 #define FIB4_TOP_BITS 8
 #define FIB6_TOP_BITS 16
 #ifndef FIB4_ROOT /* bench/fib measures others, too */

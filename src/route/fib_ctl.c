@@ -22,6 +22,8 @@
 #endif
 /* Room that one change needs besides what is there already: a leaf that bursts, and a node for every step. */
 #define FIB_ROOM ((size_t)128 * FIB_MAXCHUNK + FIB_NCLASSES * FIB_SLAB)
+/* And to build a chunk again, of less than 32 octets for each of its prefixes and this */
+#define FIB_NODE_ROOM 256
 /* What is left for removals, which must not fail, is this part of all. */
 #define FIB_LEFT 4
 
@@ -156,7 +158,7 @@ fib_memory_control(int family)
 static size_t
 fib_room(const struct fib *f, bool is_short)
 {
-	size_t need = FIB_ROOM + (is_short ? f->nodes.octets * 2 + f->nodes.used * (size_t)40 : 0);
+	size_t need = FIB_ROOM + (is_short ? f->nodes.octets * 2 + f->nodes.used * (size_t)FIB_NODE_ROOM : 0);
 	size_t room = fib_chunks_room(&f->chunks);
 
 	return room > need ? room - need : 0;

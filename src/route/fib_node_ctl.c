@@ -17,7 +17,6 @@
 
 #include "route/fib_var.h"
 
-#define FIB_MAXRUNS 264
 #define FIB_MAXPATH 32
 
 /* => control */
@@ -334,7 +333,7 @@ struct fib_runs {
 	uint32_t value[FIB_MAXRUNS];
 	struct fib_node *child[FIB_MAXRUNS]; /* or NULL */
 	uint64_t map;			     /* of an inner node */
-	bool wide;
+	bool wide;			     /* likewise */
 };
 
 static inline void
@@ -353,34 +352,48 @@ fib_store64(struct fib_chunks *c, uint32_t place, unsigned i, uint64_t v)
 	atomic_store_explicit(&words[i], v, memory_order_relaxed);
 }
 
-/* Writes a chunk; the children learn the words that name them.  Returns the word that names the chunk. */
-static uint32_t
-fib_runs_write(struct fib_nodes *ns, const struct fib_node *n, const struct fib_runs *r)
-{
-	struct fib_chunks *c = ns->chunks;
-	unsigned front = n->inner ? 8 : r->n * 4;
-	uint32_t place = fib_chunk_get(c, front + (r->wide ? 4 * r->n : (r->n + 1) / 2 * 4));
+/* Write a chunk; the children learn the words that name them.  Return the word that names the chunk. */
 
-	if (n->inner) {
-		fib_store64(c, place, 0, r->map);
-	} else {
-		fib_store(c, place, 0, r->n);
-		for (unsigned i = 1; i < r->n; i++)
-			fib_store(c, place, i, r->key[i] >> 32);
+static void
+fib_runs_child(struct fib_chunks *c, const struct fib_runs *r, unsigned i, uint32_t place, unsigned word)
+{
+	if (r->child[i] != NULL)
+		r->child[i]->where = (_Atomic uint32_t *)(void *)(c->base + (size_t)place * 8 + word * 4);
+}
+
+static uint32_t
+fib_runs_write_inner(struct fib_chunks *c, const struct fib_runs *r)
+{
+	uint32_t place = fib_chunk_get(c, 8 + (r->wide ? 4 * r->n : (r->n + 1) / 2 * 4));
+
+	fib_store64(c, place, 0, r->map);
+	for (unsigned i = 0; r->wide && i < r->n; i++) {
+		fib_store(c, place, 2 + i, r->value[i]);
+		fib_runs_child(c, r, i, place, 2 + i);
 	}
-	front /= 4;
-	if (r->wide) {
-		for (unsigned i = 0; i < r->n; i++) {
-			fib_store(c, place, front + i, r->value[i]);
-			if (r->child[i] != NULL)
-				r->child[i]->where =
-				    (_Atomic uint32_t *)(void *)(c->base + (size_t)place * 8 + (front + i) * 4);
-		}
-	} else {
-		for (unsigned i = 0; i < r->n; i += 2)
-			fib_store(c, place, front + i / 2, r->value[i] | (i + 1 < r->n ? r->value[i + 1] << 16 : 0));
+	for (unsigned i = 0; !r->wide && i < r->n; i += 2)
+		fib_store(c, place, 2 + i / 2, r->value[i] | (i + 1 < r->n ? r->value[i + 1] << 16 : 0));
+	return place | FIB_CHILD | (r->wide ? FIB_WIDE : 0);
+}
+
+static uint32_t
+fib_runs_write_leaf(struct fib_chunks *c, const struct fib_runs *r)
+{
+	static struct fib_image image;
+	uint32_t key[FIB_MAXRUNS], place;
+	bool own[FIB_MAXRUNS];
+
+	for (unsigned i = 0; i < r->n; i++) {
+		key[i] = r->key[i] >> 32;
+		own[i] = r->child[i] != NULL;
 	}
-	return place | FIB_CHILD | (n->inner ? 0 : FIB_LEAF) | (n->lo ? FIB_LO : 0) | (r->wide ? FIB_WIDE : 0);
+	fib_leaf_image(key, r->value, own, r->n, &image);
+	place = fib_chunk_get(c, image.octets);
+	for (unsigned i = 0; i < image.octets / 4; i++)
+		fib_store(c, place, i, image.words[i]);
+	for (unsigned i = 0; i < r->n; i++)
+		fib_runs_child(c, r, i, place, image.ref[i]);
+	return place | FIB_CHILD | FIB_LEAF | image.kind;
 }
 
 static void fib_node_build(struct fib_nodes *, uint32_t at, uint32_t cover, bool force);
@@ -461,8 +474,6 @@ fib_runs_leaf(struct fib_nodes *ns, const struct fib_node *n, uint32_t cover, st
 	for (; depth > 0; depth--)
 		if (open[depth].last != ~0ull)
 			fib_runs_emit(r, open[depth].last + 1, open[depth - 1].value, NULL);
-	for (unsigned i = 0; i < r->n; i++)
-		r->wide |= r->value[i] > 0xffff;
 }
 
 /* Makes node->word right, for the caller to publish.  force: prefixes have changed. */
@@ -483,7 +494,8 @@ fib_node_build(struct fib_nodes *ns, uint32_t at, uint32_t cover, bool force)
 		fib_runs_inner(ns, n, cover, &r);
 	else
 		fib_runs_leaf(ns, n, cover, &r);
-	n->word = fib_runs_write(ns, n, &r);
+	n->word = n->inner ? fib_runs_write_inner(ns->chunks, &r) : fib_runs_write_leaf(ns->chunks, &r);
+	n->word |= n->lo ? FIB_LO : 0;
 	if (old & FIB_CHILD)
 		fib_chunk_put(ns->chunks, old & FIB_PLACE);
 }

@@ -40,7 +40,7 @@ size_t fib_memory_control(int family);
 #define FIB_SLAB      16384u /* octets; each holds chunks of one size */
 #define FIB_MAXCHUNK  2560u  /* octets */
 #define FIB_NCLASSES  (FIB_MAXCHUNK / 8 + 1)
-#define FIB_MAXCHUNKS ((size_t)1 << 31) /* octets: what FIB_PLACE can name */
+#define FIB_MAXCHUNKS ((size_t)1 << 30) /* octets: what FIB_PLACE can name */
 #define FIB_NONE      UINT32_MAX
 
 struct fib_slab {
@@ -81,6 +81,22 @@ void fib_chunk_put(struct fib_chunks *, uint32_t place);
 void fib_chunks_settle(struct fib_chunks *);
 /* => control; memory of size octets, zero, committed as it is touched; NULL */
 void *fib_reserve(size_t size);
+
+/* Leaves (fib_leaf_ctl.c): what is to be written into a chunk. */
+#define FIB_MAXRUNS 264
+
+struct fib_image {
+	uint32_t words[FIB_MAXCHUNK / 4];
+	unsigned octets;
+	uint32_t kind;		   /* FIB_DEEP, FIB_WIDE or 0 */
+	uint16_t ref[FIB_MAXRUNS]; /* of each range, the place of its word among words; 0: none */
+};
+
+/*
+ * => control; of n ranges the first addresses (the first one 0) and values; own[i]: the word is the range's alone and
+ * changes
+ */
+void fib_leaf_image(const uint32_t *key, const uint32_t *value, const bool *own, unsigned n, struct fib_image *);
 
 /*
  * Nodes (fib_node_ctl.c): what control knows of a chunk: the prefixes that it decides by and the nodes below.  A node
