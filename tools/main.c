@@ -7,6 +7,7 @@
 
 const struct tool *tool_self;
 const char *tool_url;
+double tool_wait;
 
 const struct tool tools[] = {
     {"ifconfig", ifconfig_main, "interfaces and their addresses", NULL},
@@ -15,7 +16,7 @@ const struct tool tools[] = {
     {"ndp", ndp_main, "IPv6 neighbours", NULL},
     {"netstat", netstat_main, "tables and counters",
 	"usage: netstat -r [-nv] [-f inet | inet6] [--json]\n"
-	"       netstat -i [-bdn] [-f inet | inet6] [-I interface] [--json]\n"
+	"       netstat -i [-bdnv] [-f inet | inet6] [-I interface] [--json]\n"
 	"       netstat -s [-s] [-f inet | inet6] [-p protocol] [--json]\n"
 	"       netstat -m [--json]\n"
 	"       netstat -w seconds [-bd] [-c count] [-I interface]\n"},
@@ -68,13 +69,29 @@ tool_find(const char *name)
 static int
 help(FILE *f)
 {
-	fprintf(f, "usage: smpnet [-s url] tool [arguments]\n\ntools:\n");
+	fprintf(f, "usage: smpnet [-s url] [-w seconds] tool [arguments]\n\ntools:\n");
 	for (const struct tool *t = tools; t->name != NULL; t++)
 		fprintf(f, "  %-12s %s\n", t->name, t->summary);
 	fprintf(f, "  %-12s %s\n  %-12s %s\n", "help", "this list, or the usage of one tool", "version", "the version");
-	fprintf(f, "\nThe daemon is named by -s url, by the environment variable SMPNET_SERVER, or is\n%s.\n",
+	fprintf(f,
+	    "\nThe daemon is named by -s url, by the environment variable SMPNET_SERVER, or is\n%s.\n"
+	    "-w waits at most so long for a daemon that is starting.\n",
 	    smpnet_default_url());
 	return f == stdout ? 0 : 1;
+}
+
+/* The tool is not known yet, so that its messages cannot be used. */
+static double
+wait_seconds(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 3600)) {
+		fprintf(stderr, "smpnet: bad wait: %s (0 to 3600 seconds)\n", text);
+		exit(1);
+	}
+	return seconds;
 }
 
 int
@@ -89,6 +106,9 @@ main(int argc, char **argv)
 		while (argc > 0 && argv[0][0] == '-') {
 			if (strcmp(argv[0], "-s") == 0 && argc > 1) {
 				tool_url = argv[1];
+				argc -= 2, argv += 2;
+			} else if (strcmp(argv[0], "-w") == 0 && argc > 1) {
+				tool_wait = wait_seconds(argv[1]);
 				argc -= 2, argv += 2;
 			} else if (strcmp(argv[0], "-v") == 0 || strcmp(argv[0], "--version") == 0) {
 				printf("smpnet %s\n", SMPNET_VERSION);

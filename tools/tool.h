@@ -45,6 +45,7 @@ int pcapin_main(int, char **);
 
 extern const struct tool *tool_self; /* the one that runs */
 extern const char *tool_url;	     /* -s URL, or NULL */
+extern double tool_wait;	     /* -w SECONDS: how long to wait for a daemon that is starting */
 
 /* => prints the usage to standard error and exits 1 */
 void tool_usage(void) __attribute__((noreturn));

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tool.h"
 
@@ -46,13 +47,28 @@ tool_fail(int status, const char *fmt, ...)
 	exit(status);
 }
 
+/* Tries again for tool_wait seconds while there is no daemon. => errno is set */
+static struct smpnet *
+connect_wait(void)
+{
+	const struct timespec nap = {.tv_nsec = 10000000};
+	struct smpnet *server;
+
+	for (double left = tool_wait; (server = smpnet_connect(tool_url)) == NULL && left > 0; left -= 0.01) {
+		if (errno != ECONNREFUSED && errno != ENOENT)
+			break;
+		nanosleep(&nap, NULL);
+	}
+	return server;
+}
+
 struct smpnet *
 tool_server(void)
 {
 	static struct smpnet *server;
 	const char *url = tool_url != NULL ? tool_url : getenv("SMPNET_SERVER");
 
-	if (server == NULL && (server = smpnet_connect(tool_url)) == NULL) {
+	if (server == NULL && (server = connect_wait()) == NULL) {
 		int err = errno;
 
 		if (url == NULL || *url == '\0')
