@@ -47,6 +47,8 @@ print_counters(const json_t *stats, const struct netstat_options *o)
 static int
 show_interfaces(const struct netstat_options *o)
 {
+	/* NetBSD's widths, or what long names and IPv6 need */
+	const int in = o->verbose ? 16 : 5, nw = o->verbose ? 43 : 13, aw = o->verbose ? 39 : 17;
 	json_t *p = json_object(), *list, *ifp, *a;
 	size_t i, k;
 
@@ -55,7 +57,7 @@ show_interfaces(const struct netstat_options *o)
 	list = tool_call("if.list", p);
 	if (o->json)
 		return tool_print_json(list);
-	printf("%-5.5s %-5.5s %-13.13s %-17.17s ", "Name", "Mtu", "Network", "Address");
+	printf("%-*.*s %-5.5s %-*.*s %-*.*s ", in, in, "Name", "Mtu", nw, nw, "Network", aw, aw, "Address");
 	if (o->bytes)
 		printf("%10.10s %10.10s", "Ibytes", "Obytes");
 	else
@@ -66,7 +68,8 @@ show_interfaces(const struct netstat_options *o)
 		char name[32], net[80];
 
 		snprintf(name, sizeof(name), "%s%s", jstr(ifp, "name"), jint(ifp, "flags") & 1 ? "" : "*");
-		printf("%-5.5s %-5lld %-13.13s %-17.17s ", name, jint(ifp, "mtu"), "<Link>", jstr(ifp, "lladdr"));
+		printf("%-*.*s %-5lld %-*.*s %-*.*s ", in, in, name, jint(ifp, "mtu"), nw, nw, "<Link>", aw, aw,
+		    jstr(ifp, "lladdr"));
 		print_counters(stats, o);
 		json_array_foreach (json_object_get(ifp, "addresses"), k, a) {
 			char address[64];
@@ -76,7 +79,7 @@ show_interfaces(const struct netstat_options *o)
 			network(a, net, sizeof(net));
 			snprintf(address, sizeof(address), "%.*s", (int)strcspn(jstr(a, "address"), "%"),
 			    jstr(a, "address"));
-			printf("%-5.5s %-5lld %-13.13s %-17.17s ", name, jint(ifp, "mtu"), net,
+			printf("%-*.*s %-5lld %-*.*s %-*.*s ", in, in, name, jint(ifp, "mtu"), nw, nw, net, aw, aw,
 			    addr_name(address, o->numeric));
 			print_counters(stats, o);
 		}
