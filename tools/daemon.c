@@ -88,7 +88,8 @@ read_file(const char *name, size_t *len)
 	if (ferror(f))
 		tool_fail(1, "%s: %s", name, strerror(errno));
 	if (*len == SMPNET_MAXLINE)
-		tool_fail(1, "%s: longer than %d octets", name, SMPNET_MAXLINE);
+		tool_fail(
+		    1, "%s: too long for one request (%d octets); smpnetd -f reads longer files", name, SMPNET_MAXLINE);
 	if (f != stdin)
 		fclose(f);
 	if (memchr(text, '\0', *len) != NULL)
