@@ -48,9 +48,10 @@ gen_start(struct port *port, char *err, size_t errlen)
 		return -ENOBUFS;
 	}
 	if (sc->rate != 0) {
-		sc->per_tick = (uint64_t)(((unsigned __int128)sc->rate << 64) / mp_tsc_hz / port->nrxq);
-		if (sc->per_tick == 0)
-			sc->per_tick = 1;
+		unsigned __int128 per_tick = ((unsigned __int128)sc->rate << 64) / mp_tsc_hz / port->nrxq;
+
+		/* a slow TSC has fewer ticks than there are packets: one a tick, then */
+		sc->per_tick = per_tick > UINT64_MAX ? UINT64_MAX : per_tick == 0 ? 1 : (uint64_t)per_tick;
 	}
 	for (unsigned q = 0; q < port->nrxq; q++) {
 		sc->queue[q].ndst = sc->ndsts * q / port->nrxq;

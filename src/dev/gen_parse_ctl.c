@@ -323,7 +323,8 @@ gen_read_dsts(struct gen_softc *sc, char *err, size_t errlen)
 	uint8_t *p;
 
 	if (sc->dstsfile != NULL) {
-		fd = open(sc->dstsfile, O_RDONLY | O_CLOEXEC);
+		/* a FIFO that nobody writes would hold the thread, and with it the end of the daemon */
+		fd = open(sc->dstsfile, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 		if (fd < 0 || fstat(fd, &st) < 0) {
 			error = -errno;
 			snprintf(err, errlen, "dsts: '%s': %s", sc->dstsfile, strerror(-error));

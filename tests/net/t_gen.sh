@@ -33,6 +33,10 @@ keys_body() {
 	refused "dsts: '$PWD/three' is not a file of packed IPv4" "gen0,dsts=$PWD/three"
 	refused "dsts: '$PWD/nothing' is not a file of packed IPv6" "gen0,dsts=$PWD/nothing,family=6"
 	refused "dsts: '$PWD/missing': No such file" "gen0,dsts=$PWD/missing"
+	# neither the thread that opens them nor the end of the daemon waits for a writer
+	mkfifo fifo
+	refused "dsts: '$PWD/fifo' is not a file of packed IPv4" "gen0,dsts=$PWD/fifo"
+	refused "dsts: '$PWD' is not a file of packed IPv4" "gen0,dsts=$PWD"
 	refused "peer: '01:00:00:00:00:00' is not a station's" gen0,peer=01:00:00:00:00:00
 	refused "direct: '1' is not to be had with a rate" gen0,direct=1,rate=5
 	refused "sink: '1' is not to be had with" gen0,sink=1,rate=5
