@@ -95,10 +95,13 @@ void pkt_trace_sent(struct worker *, const uint32_t *ids, unsigned sent, uint16_
 		if (STAGE_WATCHED(w))                                                                                  \
 			pkt_trace_event(w, m, TRACE_##kind, (arg), (a), (b));                                          \
 	} while (0)
+/* The mark of a packet is no good for its copy, whoever looks: half of the id lies in the mbuf. */
 #define TRACE_COPIED(w, m, copy)                                                                                       \
 	do {                                                                                                           \
 		if (STAGE_WATCHED(w))                                                                                  \
 			pkt_trace_copy(w, m, copy);                                                                    \
+		else                                                                                                   \
+			pkt_meta(copy)->flags &= (uint8_t)~PKT_F_TRACED;                                               \
 	} while (0)
 
 #endif

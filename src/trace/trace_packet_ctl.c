@@ -124,8 +124,10 @@ event_take(const struct pkt_trace_event *e, unsigned thread, void (*tell)(const 
 	if (begin)
 		p->packet.sessions = e->sessions;
 	if (e->kind == TRACE_COPY) {
-		struct part *copy = part_new(e->a, p->first);
+		struct part *old = part_find(e->a), *copy;
 
+		/* numbers that came round within one packet: it must not be freed for its own copy */
+		copy = old != NULL && old->first == p->first ? NULL : part_new(e->a, p->first);
 		step_add(p, e, thread, copy != NULL ? copy->copy : 0);
 		return;
 	}
