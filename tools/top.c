@@ -110,13 +110,15 @@ sample_free(struct sample *s)
 	memset(s, 0, sizeof(*s));
 }
 
-/* The element of a list with the same member as o. */
+/* The element of a list with the same member as o, most often where o is in its own: thousands are found at once. */
 static const json_t *
-match(const json_t *list, const char *member, const json_t *o)
+match(const json_t *list, const char *member, const json_t *o, size_t place)
 {
-	const json_t *e;
+	const json_t *e = json_array_get(list, place);
 	size_t i;
 
+	if (e != NULL && json_equal(json_object_get(e, member), json_object_get(o, member)))
+		return e;
 	json_array_foreach (list, i, e)
 		if (json_equal(json_object_get(e, member), json_object_get(o, member)))
 			return e;
@@ -203,7 +205,7 @@ rows_make(const json_t *now, const json_t *was, const char *member,
 	if (list == NULL)
 		tool_fail(1, "%s", strerror(ENOMEM));
 	json_array_foreach (now, i, o) {
-		list[i] = (struct row){.o = o, .was = was != NULL ? match(was, member, o) : NULL, .place = i};
+		list[i] = (struct row){.o = o, .was = was != NULL ? match(was, member, o, i) : NULL, .place = i};
 		list[i].weight = weigh(o, list[i].was, seconds);
 	}
 	if (sort)
@@ -268,7 +270,7 @@ draw_workers(const struct sample *now, const struct sample *was, double seconds,
 	size_t i;
 
 	json_array_foreach (now->workers, i, o) {
-		const json_t *w = was != NULL ? match(was->workers, "id", o) : NULL;
+		const json_t *w = was != NULL ? match(was->workers, "id", o, i) : NULL;
 		double packets = rate(o, w, "received", seconds), cycles = rate(o, w, "busy_cycles", seconds);
 		double vectors = rate(o, w, "vectors", seconds), hz = json_number_value(json_object_get(o, "tsc_hz"));
 
@@ -338,7 +340,7 @@ rates_json(const struct sample *now, const struct sample *was)
 
 	json_array_foreach (now->interfaces, i, o) {
 		const json_t *s = json_object_get(o, "stats");
-		const json_t *w = json_object_get(match(was->interfaces, "name", o), "stats");
+		const json_t *w = json_object_get(match(was->interfaces, "name", o, i), "stats");
 
 		json_array_append_new(interfaces,
 		    json_pack("{s:s,s:f,s:f,s:f,s:f,s:f,s:f}", "name", jstr(o, "name"), "in_packets",
@@ -348,7 +350,7 @@ rates_json(const struct sample *now, const struct sample *was)
 			rate(s, w, "idrops", seconds) + rate(s, w, "odrops", seconds)));
 	}
 	json_array_foreach (now->workers, i, o) {
-		const json_t *w = match(was->workers, "id", o);
+		const json_t *w = match(was->workers, "id", o, i);
 		double packets = rate(o, w, "received", seconds), cycles = rate(o, w, "busy_cycles", seconds);
 		double vectors = rate(o, w, "vectors", seconds), hz = json_number_value(json_object_get(o, "tsc_hz"));
 
@@ -360,7 +362,7 @@ rates_json(const struct sample *now, const struct sample *was)
 				 vectors > 0 ? json_real(packets / vectors) : json_null()));
 	}
 	json_array_foreach (now->drops, i, o) {
-		double r = rate(o, match(was->drops, "name", o), "value", seconds);
+		double r = rate(o, match(was->drops, "name", o, i), "value", seconds);
 
 		if (jint(o, "value") > 0)
 			json_array_append_new(
