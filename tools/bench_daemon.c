@@ -73,12 +73,14 @@ interrupted(int sig)
 
 /* The daemon beside this program, or the one that the shell would find */
 static void
-exec_daemon(int cpu)
+exec_daemon(int cpu, pid_t parent)
 {
 	char self[PATH_MAX], cpus[16], *slash, log[200];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 16);
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(126); /* it ended before it could be noticed */
 	snprintf(log, sizeof(log), "%s/log", dir);
 	snprintf(cpus, sizeof(cpus), "%d", cpu);
 	if (freopen(log, "w", stderr) == NULL)
@@ -114,6 +116,7 @@ static void
 start_daemon(int cpu)
 {
 	const char *tmp = getenv("TMPDIR");
+	pid_t parent = getpid();
 	struct smpnet *s;
 
 	if (snprintf(dir, sizeof(dir), "%s/smpnet-bench.XXXXXX", tmp != NULL && *tmp != '\0' ? tmp : "/tmp") > 90)
@@ -123,12 +126,14 @@ start_daemon(int cpu)
 	atexit(end);
 	signal(SIGINT, interrupted);
 	signal(SIGTERM, interrupted);
+	signal(SIGHUP, interrupted);
+	signal(SIGQUIT, interrupted);
 	snprintf(url, sizeof(url), "unix://%s/s", dir);
 	daemon_pid = fork();
 	if (daemon_pid < 0)
 		tool_fail(1, "fork: %s", tool_strerror(errno));
 	if (daemon_pid == 0)
-		exec_daemon(cpu);
+		exec_daemon(cpu, parent);
 	for (unsigned i = 0; (s = smpnet_connect(url)) == NULL; i++) {
 		if (i == 4000 || waitpid(daemon_pid, NULL, WNOHANG) == daemon_pid) {
 			daemon_pid = i == 4000 ? daemon_pid : 0;
