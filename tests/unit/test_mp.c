@@ -560,10 +560,91 @@ test_gap_buckets(void **state)
 	}
 }
 
+/* Stages: an account in which every cycle is some stage's, whatever the nesting, and whoever looks from when on */
+
+static uint64_t
+stages_sum(const struct mp_stage_count *count)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		sum += count[i].cycles;
+	return sum;
+}
+
+/* also where the test fails: the others are control */
+static int
+stages_end(void **state)
+{
+	mp_self = mp_control();
+	return 0;
+}
+
+static void
+test_stages(void **state)
+{
+	static struct mp_stages stages;
+	static struct worker w = {.stages = &stages};
+	struct mp_stage_count count[STAGE_COUNT];
+	const uint64_t wait = mp_tsc_hz / 1000;
+	uint64_t began, now, idle;
+
+	mp_self = &w;
+	/* nobody looks: nothing is written */
+	mp_stage_leave(&w);
+	mp_stage_turn(&w, 1);
+	mp_stage_paused(&w);
+	assert_true(stages.mark == 0 && stages.depth == 0 && stages_sum(stages.count) == 0);
+	/* the look begins in a stage that was not entered */
+	mp_stage_watch(&w, MP_WATCH_STAGES, 0);
+	mp_stage_read(&w, count, &began);
+	began -= stages_sum(count);
+	mp_stage_leave(&w);
+	assert_int_equal(stages.depth, 0);
+	/* deeper than the stack is: what is too deep is counted for the last that it holds */
+	for (unsigned i = 0; i < MP_STAGE_DEPTH + 9; i++) {
+		mp_stage_enter(&w, i < MP_STAGE_DEPTH ? STAGE_IP_INPUT : STAGE_ICMP, NULL, 2);
+		mp_stage_was(&w, i < MP_STAGE_DEPTH ? STAGE_IP6_INPUT : STAGE_ICMP6, 1);
+	}
+	for (unsigned i = 0; i < MP_STAGE_DEPTH + 9; i++)
+		mp_stage_leave(&w);
+	assert_int_equal(stages.depth, 0);
+	assert_int_equal(stages.count[STAGE_IP_INPUT].calls, 0);
+	assert_int_equal(stages.count[STAGE_IP6_INPUT].calls, MP_STAGE_DEPTH);
+	assert_int_equal(stages.count[STAGE_IP6_INPUT].packets, MP_STAGE_DEPTH);
+	assert_int_equal(stages.count[STAGE_ICMP].calls, 9);
+	assert_int_equal(stages.count[STAGE_ICMP].cycles, 0);
+	/* what is waited between two turns is idleness, though the next turn works */
+	mp_stage_turn(&w, 1);
+	idle = stages.count[STAGE_IDLE].cycles;
+	for (now = mp_tsc(); mp_tsc() - now < wait;)
+		;
+	mp_stage_paused(&w);
+	assert_true(stages.count[STAGE_IDLE].cycles - idle >= wait);
+	mp_stage_turn(&w, 1);
+	/* what a turn that finds nothing takes is idleness as well, and what the one before took is not */
+	idle = stages.count[STAGE_IDLE].cycles;
+	for (now = mp_tsc(); mp_tsc() - now < wait;)
+		;
+	mp_stage_turn(&w, 1);
+	assert_int_equal(stages.count[STAGE_IDLE].cycles, idle);
+	mp_stage_turn(&w, 0);
+	assert_int_equal(stages.count[STAGE_IDLE].calls, 1);
+	/* off in the middle of a stage, and on again: nothing that is open is left */
+	mp_stage_enter(&w, STAGE_CALLS, NULL, 0);
+	mp_stage_read(&w, count, &now);
+	assert_int_equal(stages_sum(count), now - began);
+	mp_stage_watch(&w, 0, MP_WATCH_STAGES);
+	mp_stage_leave(&w);
+	mp_stage_watch(&w, MP_WATCH_STAGES, 0);
+	assert_int_equal(stages.depth, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_teardown(test_stages, stages_end),
 	    cmocka_unit_test(test_gap_buckets),
 	    cmocka_unit_test(test_ring),
 	    cmocka_unit_test(test_ring_full),
