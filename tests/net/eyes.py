@@ -258,7 +258,9 @@ for w in e["workers"]:
 for stage, n in (("rx", N4 + N6), ("if-input", N4 + N6), ("ether-input", N4 + N6), ("ip-input", N4), ("ip-lookup", N4),
                  ("ip-forward", N4), ("ip6-input", N6), ("ip6-lookup", N6), ("ip6-forward", N6), ("ether-output", N4 + N6),
                  ("if-transmit", N4 + N6), ("tx", N4 + N6), ("punt", 0)):
-    expect(f"stages: {stage} {total[stage]}", total[stage]["packets"] == n and (n == 0 or total[stage]["cycles"] > 0))
+    # the router may have looked for its neighbours meanwhile
+    own = 8 if stage in ("ether-output", "if-transmit", "tx") else 0
+    expect(f"stages: {stage} {total[stage]}", n <= total[stage]["packets"] <= n + own and (n == 0 or total[stage]["cycles"] > 0))
 expect("stages: an end", json.loads(c.f.readline())["method"] == "stream.end")
 c.close()
 for params, errno in (({"worker": 99}, "ENOENT"), ({"seconds": 0}, "EINVAL"), ({"count": -1}, "EINVAL")):
