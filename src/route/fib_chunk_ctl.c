@@ -16,6 +16,8 @@
 
 #define FIB_KEEP 64 /* empty slabs whose memory is kept */
 
+size_t fib_chunks_most = FIB_MAXCHUNKS;
+
 /* => control */
 void *
 fib_reserve(size_t size)
@@ -36,7 +38,7 @@ fib_chunks_init(struct fib_chunks *c)
 	for (unsigned i = 0; i < FIB_NCLASSES; i++)
 		c->partial[i] = FIB_NONE;
 	/* Where the machine refuses to promise memory that is not touched, a smaller table has to do. */
-	for (size_t size = FIB_MAXCHUNKS; size >= FIB_MAXCHUNKS >> 8; size /= 2) {
+	for (size_t size = fib_chunks_most; size >= FIB_MAXCHUNKS >> 8; size /= 2) {
 		c->nslabs = size / FIB_SLAB;
 		c->base = fib_reserve(size);
 		c->next = fib_reserve(size / 8 * sizeof(*c->next));

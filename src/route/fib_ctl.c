@@ -154,11 +154,15 @@ fib_memory_control(int family)
 	return f->nodes.octets + f->nodes.used * sizeof(struct fib_node) + fib_chunks_octets(&f->chunks) / 2;
 }
 
-/* Octets of chunks that would be left after a change; whatever a short prefix covers may have to be built again. */
+/*
+ * Octets of chunks that would be left after a change; whatever a short prefix covers may have to be built again, and under
+ * one word of IPv6's root there may be anything.
+ */
 static size_t
 fib_room(const struct fib *f, bool is_short)
 {
-	size_t need = FIB_ROOM + (is_short ? f->nodes.octets * 2 + f->nodes.used * (size_t)FIB_NODE_ROOM : 0);
+	bool all = is_short || f == &fib6;
+	size_t need = FIB_ROOM + (all ? f->nodes.octets * 2 + f->nodes.used * (size_t)FIB_NODE_ROOM : 0);
 	size_t room = fib_chunks_room(&f->chunks);
 
 	return room > need ? room - need : 0;
@@ -237,6 +241,18 @@ fib_drop(struct fib *f, uint32_t at, uint32_t n)
 	}
 }
 
+/* Is the prefix, which is longer than those of the top, set? */
+static bool
+fib_has(const struct fib *f, uint32_t at, unsigned bits, const struct rt_key *key, unsigned plen)
+{
+	if (plen > bits)
+		return f->root[at].node != 0 && fib_node_has(&f->nodes, f->root[at].node - 1, key, plen);
+	for (uint32_t i = at; i < at + (1u << (bits - plen)); i++)
+		if (f->root[i].plen == plen)
+			return true;
+	return false;
+}
+
 int
 fib_set(int family, const struct rt_key *key, unsigned plen, uint32_t nh)
 {
@@ -244,6 +260,7 @@ fib_set(int family, const struct rt_key *key, unsigned plen, uint32_t nh)
 	unsigned bits;
 	uint32_t at = fib_root_at(f, key->hi, &bits);
 	struct fib_root *r = &f->root[at];
+	size_t room;
 	int error;
 
 	ASSERT_CONTROL();
@@ -251,8 +268,16 @@ fib_set(int family, const struct rt_key *key, unsigned plen, uint32_t nh)
 		fib_top_change(f, key->hi, plen, 0, plen + 1, plen + 1, nh);
 		return 0;
 	}
-	if (fib_room(f, plen <= bits) < f->chunks.nslabs / FIB_LEFT * (size_t)FIB_SLAB)
+	room = fib_room(f, plen <= bits);
+	if (room < f->chunks.nslabs / FIB_LEFT * (size_t)FIB_SLAB && !fib_has(f, at, bits, key, plen))
 		return -ENOMEM;
+	if (room == 0) { /* the next hop that it had may be about to go */
+		fib_drop(f, at, plen <= bits ? 1u << (bits - plen) : 1);
+		if (plen > bits) {
+			fib_chunks_settle(&f->chunks);
+			return 0;
+		}
+	}
 	if (plen <= bits) {
 		fib_root_change(f, at, 1u << (bits - plen), 0, plen, plen, nh);
 		fib_chunks_settle(&f->chunks);

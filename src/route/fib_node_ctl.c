@@ -309,7 +309,7 @@ struct fib_path {
 };
 
 static bool
-fib_path_find(struct fib_nodes *ns, uint32_t root, const struct fib_entry *e, struct fib_path *p)
+fib_path_find(const struct fib_nodes *ns, uint32_t root, const struct fib_entry *e, struct fib_path *p)
 {
 	for (uint32_t at = root;;) {
 		const struct fib_node *n = &ns->nodes[at];
@@ -553,6 +553,21 @@ fib_node_set(struct fib_nodes *ns, uint32_t root, const struct rt_key *key, unsi
 	if (dirty != FIB_NONE)
 		fib_node_publish(ns, dirty);
 	return error;
+}
+
+/* => control; is the prefix at or below the node at root? */
+bool
+fib_node_has(const struct fib_nodes *ns, uint32_t root, const struct rt_key *key, unsigned plen)
+{
+	struct fib_entry e = fib_entry_make(key, plen, plen > 64, 0), half = {.key = key->hi, .plen = 64, .child = 1};
+	struct fib_path p = {.n = 0};
+
+	if (plen > 64) {
+		if (!fib_path_find(ns, root, &half, &p))
+			return false;
+		root = ns->nodes[p.node[p.n - 1]].e[p.place[p.n - 1]].nh;
+	}
+	return fib_path_find(ns, root, &e, &p);
 }
 
 /* => control */

@@ -26,7 +26,7 @@ int fib_init(void);
 void fib_fini(void);
 /*
  * => control; addresses under key/plen that no longer prefix decides go to nh.  0, or -ENOMEM with nothing changed
- * (never for a prefix that is set already).
+ * (never for a prefix that is set already, unless it was lost for want of memory).
  */
 int fib_set(int family, const struct rt_key *key, unsigned plen, uint32_t nh);
 /* => control; addresses that key/plen decided go to the next shorter prefix: cover_plen and cover_nh (0, 0: none) */
@@ -67,6 +67,7 @@ struct fib_chunks {
 	struct mp_deferred grace;	/* [c] */
 };
 
+extern size_t fib_chunks_most; /* [c] octets that are asked for first; tests ask for few */
 int fib_chunks_init(struct fib_chunks *);
 void fib_chunks_fini(struct fib_chunks *);
 /* => control; octets of slabs in use */
@@ -142,6 +143,8 @@ void fib_node_free(struct fib_nodes *, uint32_t node);
 void fib_node_drop(struct fib_nodes *, uint32_t node);
 /* => control; key/plen to nh, at or below the node at root; published.  0, or -ENOMEM with nothing changed */
 int fib_node_set(struct fib_nodes *, uint32_t root, const struct rt_key *key, unsigned plen, uint32_t nh);
+/* => control; is the prefix at or below the node at root? */
+bool fib_node_has(const struct fib_nodes *, uint32_t root, const struct rt_key *key, unsigned plen);
 /* => control; removes the prefix; published, unless the node at root is without prefixes then: the caller takes it out */
 void fib_node_clear(struct fib_nodes *, uint32_t root, const struct rt_key *key, unsigned plen);
 /* => control; the next hop of addresses that no prefix at or below the node decides; node->word is to be published */

@@ -225,9 +225,8 @@ rt_node_update(struct rt_table *t, struct rt_node *n)
 		nh = n->rn_nh;
 	} else if (nh != n->rn_nh && nh != 0) {
 		error = fib_set(t->family, &n->rn_key, n->rn_plen, nh);
-		if (error == 0)
-			n->rn_nh = nh;
-		else
+		n->rn_nh = error == 0 ? nh : 0;
+		if (error != 0)
 			mp_log(MP_LOG_ERR, "route: no memory for the forwarding table");
 	} else if (nh != n->rn_nh) {
 		const struct rt_node *up = n->rn_parent;

@@ -472,6 +472,138 @@ test_top(void **state)
 	fib_fini();
 }
 
+/*
+ * The table as large as a small machine allows, and no grace period ends: new prefixes are refused, ones that are set take
+ * another next hop whatever happens, and in the end longer ones are lost, but none leads to a next hop that it had before.
+ */
+static void
+test_exhausted(void **state)
+{
+	const unsigned n = 1000000;
+
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		int family = v6 ? AF_INET6 : AF_INET;
+		unsigned set = 0, lost = 0, plen = v6 ? 64 : 26;
+		struct rt_key k, cover = {v6 ? 0x20010d0000000000 : 0x0a00000000000000, 0};
+
+		double_init();
+		fib_chunks_most = 32u << 20;
+		assert_int_equal(fib_init(), 0);
+		fib_chunks_most = FIB_MAXCHUNKS;
+		for (; set < n; set++) {
+			k = (struct rt_key){cover.hi | (v6 ? (uint64_t)set << 10 : (uint64_t)set << 38), 0};
+			k = key_mask(k, plen);
+			if (fib_set(family, &k, plen, 100 + set % 100) != 0)
+				break;
+		}
+		assert_true(set > 100); /* no grace period has ended: what is refused is soon accepted */
+		assert_true(set < n);
+		double_drain();
+		/* all of them go elsewhere, a number of times, and then those that cover them */
+		for (unsigned round = 1; round <= 20; round++)
+			for (unsigned i = 0; i < set; i++) {
+				uint32_t nh;
+				int error;
+
+				k = (struct rt_key){cover.hi | (v6 ? (uint64_t)i << 10 : (uint64_t)i << 38), 0};
+				k = key_mask(k, plen);
+				error = fib_set(family, &k, plen, 1000 * round + i % 100);
+				nh = lookup(family, k);
+				assert_true(nh == 0 || (error == 0 && nh == 1000 * round + i % 100));
+				lost += nh == 0;
+			}
+		assert_true(lost > 0);
+		for (unsigned i = 0; i < set; i++) {
+			k = (struct rt_key){cover.hi | (v6 ? (uint64_t)i << 10 : (uint64_t)i << 38), 0};
+			k = key_mask(k, plen);
+			fib_clear(family, &k, plen, 0, 0);
+			assert_int_equal(lookup(family, k), 0);
+		}
+		double_drain();
+		assert_int_equal(fib_blocks(family), 0);
+		fib_fini();
+	}
+}
+
+/*
+ * Chunks of the same sizes are built over and over for many networks, each with next hops of its own: a worker that follows a
+ * chunk that was used again too early finds another network's.
+ */
+#define REUSE 64
+
+static void *
+reader_reuse(void *arg)
+{
+	unsigned id = (uintptr_t)arg;
+	uint32_t dst[16], nh[16];
+	struct in6_addr a[16];
+	const struct in6_addr *pa[16];
+
+	for (unsigned k = 0; k < 16; k++)
+		pa[k] = &a[k];
+	for (unsigned round = id; !atomic_load(&stop); round++) {
+		for (unsigned net = 0; net < REUSE; net++) {
+			for (unsigned k = 0; k < 16; k++) {
+				dst[k] = htonl(0x0a000000 | ((net + k) % REUSE) << 16 | 0x0101);
+				a[k] = (struct in6_addr){{{0x20, 1, 0xd, (net + k) % REUSE, 0, 0, 0, 1}}};
+				a[k].s6_addr[15] = 1;
+			}
+			fib_lookup4_vec(dst, nh, 16);
+			for (unsigned k = 0; k < 16; k++)
+				if (nh[k] / 1000 != 1 + (net + k) % REUSE)
+					atomic_fetch_add(&wrong, 1);
+			fib_lookup6_vec(pa, nh, 16);
+			for (unsigned k = 0; k < 16; k++)
+				if (nh[k] / 1000 != 1 + (net + k) % REUSE)
+					atomic_fetch_add(&wrong, 1);
+		}
+		atomic_fetch_add_explicit(&double_quiet[id], 1, memory_order_release);
+	}
+	return NULL;
+}
+
+static void
+test_reuse(void **state)
+{
+	pthread_t t[2];
+
+	double_init();
+	assert_int_equal(fib_init(), 0);
+	for (unsigned round = 0; round <= DOUBLE_OPS(4000); round++) {
+		for (unsigned net = 0; net < REUSE; net++) {
+			static const unsigned plens[2][4] = {{16, 24, 30, 32}, {32, 64, 100, 128}};
+			uint32_t nh = 1000 * (net + 1) + double_random() % 999;
+
+			for (unsigned v6 = 0; v6 < 2; v6++)
+				for (unsigned i = 0; i < 4; i++) {
+					struct rt_key k = {0x0a00010100000000 | (uint64_t)net << 48, 0};
+
+					if (round != 0 && double_random() % 2)
+						continue;
+					if (v6)
+						k = (struct rt_key){0x20010d0000000001 | (uint64_t)net << 32, 1};
+					k = key_mask(k, plens[v6][i]);
+					assert_int_equal(
+					    fib_set(v6 ? AF_INET6 : AF_INET, &k, plens[v6][i], nh + i % 2), 0);
+				}
+		}
+		if (round == 0) {
+			atomic_store(&stop, false);
+			atomic_store(&wrong, 0);
+			for (unsigned i = 0; i < 2; i++)
+				assert_int_equal(pthread_create(&t[i], NULL, reader_reuse, (void *)(uintptr_t)i), 0);
+			double_nreaders = 2;
+		}
+		double_poll();
+	}
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	double_drain();
+	assert_int_equal(atomic_load(&wrong), 0);
+	fib_fini();
+}
+
 int
 main(void)
 {
@@ -482,6 +614,8 @@ main(void)
 	    cmocka_unit_test(test_dense),
 	    cmocka_unit_test(test_threads),
 	    cmocka_unit_test(test_top),
+	    cmocka_unit_test(test_reuse),
+	    cmocka_unit_test(test_exhausted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
