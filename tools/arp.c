@@ -90,12 +90,13 @@ collect(json_t *element, void *list)
 static int
 show_all(bool numeric, bool detailed, bool json)
 {
-	json_t *params = json_pack("{s:s}", "family", "inet"), *list = json_array();
+	json_t *params = json_pack("{s:s}", "family", "inet"), *list;
 	json_t **sorted;
 	size_t n;
 
 	if (json)
 		return tool_list_json("neigh.list", "neighbours", params);
+	list = json_array();
 	tool_list("neigh.list", "neighbours", params, collect, list);
 	n = json_array_size(list);
 	if ((sorted = calloc(n + 1, sizeof(json_t *))) == NULL)

@@ -57,9 +57,11 @@ mp_slice_add(struct mp_slice *s)
 void
 mp_slice_remove(struct mp_slice *s)
 {
+	/* also at the end of a start that failed before there was a control thread */
+	if (!s->queued)
+		return;
 	ASSERT_CONTROL();
-	if (s->queued)
-		TAILQ_REMOVE(&slices, s, list);
+	TAILQ_REMOVE(&slices, s, list);
 	s->queued = false;
 }
 
