@@ -40,3 +40,10 @@ assert set(t) >= {"interfaces", "interfaces_before", "workers", "workers_before"
 	shows_not R "\033" top -1 -d 0.1
 	finish
 }
+
+test_case top_keys "the live view on a terminal: its keys, a terminal that changes its size, and what it leaves"
+top_keys_body() {
+	wired
+	frames top_keys R
+	finish
+}
