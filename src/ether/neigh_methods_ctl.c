@@ -169,7 +169,8 @@ neigh_add_static(struct ctl_req *req, const struct neigh_name *name, const char 
 	if (n == NULL)
 		n = neigh_create(ifp, family, addr, proxy);
 	if (n == NULL)
-		return ctl_error(req, ENOBUFS, "%s: the neighbour cache is full", text);
+		return ctl_error(req, ENOBUFS, "%s: the neighbour cache is full (sysctl %s)", text,
+		    name->family == AF_INET ? "net.inet.arp.maxentries" : "net.inet6.ip6.neighborgcthresh");
 	neigh_set_published(n, pub || proxy);
 	nud_permanent(n, lladdr, flags & NEIGH_F_TEMP ? neigh_clock() + NEIGH_TEMP_MS : 0);
 	return 0;

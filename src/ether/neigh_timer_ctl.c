@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Timers of neighbours and address checks: a binary heap under one event of the event loop. */
+/* Timers of neighbours and address checks: a binary heap under one event of the event loop; many due at once are run in slices. */
 /*
  * Synchronization: control only.
  * Lifetime: a timer is a member of what it times; it is stopped before that is freed.
@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "ether/neigh_var.h"
+#include "mp/slice.h"
 
 static struct neigh_timer **heap; /* [c] from 1 */
 static uint32_t heap_n, heap_size, heap_owned;
@@ -125,25 +126,35 @@ neigh_timer_stop(struct neigh_timer *t)
 	}
 }
 
-int64_t
-neigh_timer_run(uint64_t now)
+/* Runs what is due; all: however long that takes, else no longer than a slice. */
+static void
+heap_run(uint64_t now, bool all)
 {
-	ASSERT_CONTROL();
 	heap_running = true;
-	while (heap_n > 0 && heap[1]->nt_when <= now) {
+	for (unsigned n = 1; heap_n > 0 && heap[1]->nt_when <= now; n++) {
 		struct neigh_timer *t = heap[1];
 
 		neigh_timer_stop(t);
 		t->nt_fn(t, now);
+		if (!all && n % 8 == 0 && mp_slice_over())
+			break; /* the next turn of the event loop goes on: heap_arm */
 	}
 	heap_running = false;
+}
+
+int64_t
+neigh_timer_run(uint64_t now)
+{
+	ASSERT_CONTROL();
+	heap_run(now, true);
 	return heap_n > 0 ? (int64_t)(heap[1]->nt_when - now) : -1;
 }
 
 static void
 heap_due(evutil_socket_t fd, short what, void *arg)
 {
-	neigh_timer_run(neigh_clock());
+	mp_slice_begin();
+	heap_run(neigh_clock(), false);
 	heap_arm();
 }
 
