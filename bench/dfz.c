@@ -2,7 +2,7 @@
 /*
  * Routing tables with the mix of prefix lengths of the default-free zone.
  *
- * The shares of the lengths follow the reports on the tables of 2024 (doc/benchmarks.md).  Where prefixes lie follows a
+ * The shares of the lengths are approximations of the tables of 2024 (doc/benchmarks.md).  Where prefixes lie follows a
  * model: a number of regions is allocated (IPv4: /16s of the unicast /8s; IPv6: /32s in the blocks of the registries)
  * and each has a weight with a long tail; a prefix longer than a region is put into a region drawn by weight, half the
  * time beside the one before it, so that prefixes come in runs and nest as in real tables.
