@@ -174,11 +174,13 @@ fib_wide(const char *chunk, uint64_t bits)
 
 /* One address */
 
-/* What is not decided after a step from old to word */
+/* What is not decided after a step from old to word: at the end of the upper half all of the lower one */
 static inline uint64_t
-fib6_bits(uint64_t bits, uint32_t old, uint32_t word, unsigned step, uint64_t lo)
+fib6_bits(uint64_t bits, uint32_t old, uint32_t word, unsigned step, const struct in6_addr *dst)
 {
-	return word & ~old & FIB_LO ? lo : bits << step;
+	if (unlikely(word & ~old & FIB_LO))
+		return fib_half(dst, 1);
+	return bits << step;
 }
 
 /* => worker or control */
@@ -186,7 +188,7 @@ uint32_t
 fib_lookup6(const struct in6_addr *dst)
 {
 	const struct fib_view *v = &fib6_view;
-	uint64_t hi = fib_half(dst, 0), lo = fib_half(dst, 1), bits;
+	uint64_t hi = fib_half(dst, 0), bits;
 	uint32_t version, w, old;
 
 	for (unsigned tries = 0; tries < FIB_TRIES; tries++) {
@@ -199,10 +201,10 @@ fib_lookup6(const struct in6_addr *dst)
 			old = w;
 			if (w & FIB_LEAF) {
 				w = w & FIB_WIDE ? fib_wide(chunk, bits) : fib_leaf(chunk, bits, w);
-				bits = fib6_bits(bits, old, w, FIB_REACH, lo);
+				bits = fib6_bits(bits, old, w, FIB_REACH, dst);
 			} else {
 				w = fib_inner(chunk, bits, w);
-				bits = fib6_bits(bits, old, w, FIB_STRIDE, lo);
+				bits = fib6_bits(bits, old, w, FIB_STRIDE, dst);
 			}
 		}
 		if (w == 0)
@@ -220,9 +222,9 @@ struct fib6_run {
 	const struct in6_addr *const *dst;
 	uint64_t bits[FIB6_VEC];     /* of the address, left-aligned: what is not decided yet */
 	const char *chunk[FIB6_VEC]; /* of a leaf, the block that decides */
-	uint8_t active[FIB6_VEC];    /* destinations that are not done */
-	uint8_t list[FIB6_VEC];
-	uint8_t leaf[FIB6_VEC];
+	uint16_t active[FIB6_VEC];   /* destinations that are not done */
+	uint16_t list[FIB6_VEC];
+	uint16_t leaf[FIB6_VEC];
 };
 
 static inline bool
@@ -247,7 +249,7 @@ fib6_inners(struct fib6_run *r, uint32_t *w, unsigned n)
 			unsigned k = r->list[i];
 			uint32_t word = fib_inner(fib_chunk(r->v, w[k]), r->bits[k], w[k]);
 
-			r->bits[k] = fib6_bits(r->bits[k], w[k], word, FIB_STRIDE, fib_half(r->dst[k], 1));
+			r->bits[k] = fib6_bits(r->bits[k], w[k], word, FIB_STRIDE, r->dst[k]);
 			rte_prefetch0(fib_chunk(r->v, word));
 			w[k] = word;
 			r->list[left] = k;
@@ -258,7 +260,7 @@ fib6_inners(struct fib6_run *r, uint32_t *w, unsigned n)
 }
 
 static __attribute__((noinline)) void
-fib6_wides(struct fib6_run *r, uint32_t *w, const uint8_t *list, unsigned n)
+fib6_wides(struct fib6_run *r, uint32_t *w, const uint16_t *list, unsigned n)
 {
 	const char *chunk[FIB6_WIDE];
 	uint32_t at[FIB6_WIDE], left[FIB6_WIDE], key[FIB6_WIDE], most = 0;
@@ -277,7 +279,7 @@ fib6_wides(struct fib6_run *r, uint32_t *w, const uint8_t *list, unsigned n)
 		unsigned k = list[i];
 		uint32_t word = fib_wide_value(chunk[i], at[i]);
 
-		r->bits[k] = fib6_bits(r->bits[k], w[k], word, FIB_REACH, fib_half(r->dst[k], 1));
+		r->bits[k] = fib6_bits(r->bits[k], w[k], word, FIB_REACH, r->dst[k]);
 		w[k] = word;
 	}
 }
@@ -308,7 +310,7 @@ fib6_leaves(struct fib6_run *r, uint32_t *w, unsigned n)
 
 		if (unlikely(word & FIB_REF)) {
 			word = fib_leaf_ref(fib_chunk(r->v, w[k]), w[k], word);
-			r->bits[k] = fib6_bits(r->bits[k], w[k], word, FIB_REACH, fib_half(r->dst[k], 1));
+			r->bits[k] = fib6_bits(r->bits[k], w[k], word, FIB_REACH, r->dst[k]);
 		}
 		w[k] = word;
 	}
