@@ -28,7 +28,7 @@ const char *__lsan_default_suppressions(void);
 const char *
 __lsan_default_suppressions(void)
 {
-	return "leak:fib_entry_add\n";
+	return "leak:fib_entry_\n";
 }
 
 static struct event_base *base;
