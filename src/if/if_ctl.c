@@ -12,6 +12,7 @@
 #include "if/if_var.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
+#include "ip6/nd_if.h"
 #include "route/route.h"
 
 #include <errno.h>
@@ -160,6 +161,7 @@ if_detach(struct ifnet *ifp, void (*detached)(struct ifnet *))
 	(void)if_set_flags(ifp, 0, IFF_SMP_UP); /* 1 */
 	if_addr_delete_all(ifp, AF_UNSPEC);	/* 2 */
 	neigh_ifnet_detach(ifp);		/* 3 */
+	nd6_ifnet_detach(ifp);
 	rt_ifnet_detach(ifp);
 	rt_notify_ifannounce(ifp, false);
 	atomic_store_explicit(&ifp->if_dead, true, memory_order_release); /* 4 */

@@ -13,6 +13,7 @@
 #include <event2/buffer.h>
 #include "ip/ip.h"
 #include "ip6/ip6.h"
+#include "ip6/nd_if.h"
 #include "mp/pool.h"
 
 struct world_event world_log[WORLD_LOG];
@@ -261,6 +262,25 @@ ip6_ifaddr_changed(struct ifnet *ifp)
 void
 ip6_linklocal_neighbour(const struct ifnet *ifp, const struct in6_addr *addr, uint32_t nh)
 {
+}
+
+const struct nd_ifinfo *
+nd_ifinfo(const struct ifnet *ifp)
+{
+	static struct nd_ifinfo info;
+
+	info.basereachable = (uint32_t)*neigh_inet6.nf_reachable;
+	info.reachable = info.basereachable / 2 + neigh_random(info.basereachable + 1);
+	info.retrans = (uint32_t)*neigh_inet6.nf_retrans;
+	info.curhlim = 64;
+	info.flags = ND_IF_PERFORMNUD;
+	return &info;
+}
+
+uint32_t
+nd_if_mtu(const struct ifnet *ifp)
+{
+	return ifp->if_mtu;
 }
 
 void

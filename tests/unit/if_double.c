@@ -9,6 +9,7 @@
 #include "ether/neigh.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
+#include "ip6/nd_if.h"
 #include "route/route.h"
 
 struct if_double dbl;
@@ -102,6 +103,11 @@ neigh_ifaddr_announce(struct ifaddr *ifa)
 
 void
 neigh_ifnet_down(struct ifnet *ifp)
+{
+}
+
+void
+nd6_ifnet_detach(struct ifnet *ifp)
 {
 }
 

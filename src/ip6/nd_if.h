@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Neighbour discovery's variables of each interface (RFC 4861 sections 6.3.2, 10), and what a host does with router
+ * advertisements, as other folders see it.
+ *
+ * Synchronization: control only.
+ * Lifetime: the variables live as long as their interface, and are valid until the next change of it.
+ */
+#ifndef SMPNET_ND_IF_H
+#define SMPNET_ND_IF_H
+
+#include <stdint.h>
+
+#include "if/ifnet.h"
+
+struct rte_mbuf;
+
+/* nd_ifinfo.flags, NetBSD's ND6_IFF_* */
+#define ND_IF_PERFORMNUD     0x01 /* nud: neighbours in use are probed */
+#define ND_IF_ACCEPT_RTADV   0x02 /* router advertisements, where net.inet6.ip6.accept_rtadv allows them */
+#define ND_IF_PREFER_SOURCE  0x04
+#define ND_IF_OVERRIDE_RTADV 0x10 /* ... and where it does not */
+#define ND_IF_AUTO_LINKLOCAL 0x20
+
+struct nd_ifinfo {		/* [c] all */
+	uint32_t linkmtu;	/* advertised, 0: none was */
+	uint32_t curhlim;	/* of our own packets */
+	uint32_t basereachable; /* ms */
+	uint32_t reachable;	/* ms, between half and one and a half of it, chosen anew every few hours */
+	uint32_t retrans;	/* ms */
+	uint32_t flags;		/* ND_IF_* */
+};
+
+/* => control; of any interface, never NULL */
+const struct nd_ifinfo *nd_ifinfo(const struct ifnet *);
+/* => control; the MTU that our own IPv6 packets have on the link: the interface's, or the advertised one if that is less */
+uint32_t nd_if_mtu(const struct ifnet *);
+
+/* => control; the interface is being destroyed */
+void nd6_ifnet_detach(struct ifnet *);
+
+#endif
