@@ -66,18 +66,6 @@ config_add(struct config *conf, unsigned number, const char *text, size_t len, s
 	conf->lines[conf->n++] = (struct config_line){.number = number, .text = strndup(text, len), .cmd = *cmd};
 }
 
-/* "arp -f FILE": reading a file named in a configuration could block, and shows its lines in error messages. */
-static bool
-reads_file(int argc, char *const *argv)
-{
-	if (strcmp(argv[0], "arp") != 0)
-		return false;
-	for (int i = 1; i < argc && argv[i][0] == '-'; i++)
-		if (strchr(argv[i], 'f') != NULL)
-			return true;
-	return false;
-}
-
 static void
 config_parse_line(struct config *conf, unsigned number, const char *line, size_t len, const struct cmd_env *env)
 {
@@ -93,8 +81,6 @@ config_parse_line(struct config *conf, unsigned number, const char *line, size_t
 	argc = copy != NULL ? cmd_split(copy, &argv, err, sizeof(err)) : -ENOMEM;
 	if (argc < 0) {
 		config_error(conf->errors, number, "%s", err[0] != '\0' ? err : strerror(-argc));
-	} else if (argc > 0 && reads_file(argc, argv)) {
-		config_error(conf->errors, number, "arp: -f: not in a configuration: write the entries as arp -s");
 	} else if (argc > 0) {
 		int rc = cmd_parse(argc, argv, env, &cmd, err, sizeof(err));
 

@@ -12,6 +12,9 @@
 #include "ether/neigh_var.h"
 #include "route/route.h"
 
+#define ARP_LOG_MS    1000
+#define ARP_LOG_LINES 4
+
 static const uint8_t arp_broadcast[ETHER_ADDRLEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static const uint8_t arp_nobody[ETHER_ADDRLEN];
 
@@ -94,8 +97,34 @@ arp_solicit(struct neigh *n, struct rte_mbuf *prompt, bool unicast)
 	    n->n_addr.in4);
 }
 
+/* Who sends many may not fill the log: a few lines a second of each kind, the rest is counted. */
+enum arp_event { ARP_EV_STRANGER, ARP_EV_PERMANENT, ARP_EV_MOVED, ARP_EV_SPOOF, ARP_EVENTS };
+static struct {
+	uint64_t since;
+	unsigned lines, more;
+} arp_logged[ARP_EVENTS]; /* [c] */
+
+static bool
+arp_may_log(enum arp_event event)
+{
+	uint64_t now = neigh_clock();
+
+	if (now - arp_logged[event].since >= ARP_LOG_MS || arp_logged[event].since == 0) {
+		if (arp_logged[event].more != 0)
+			mp_log(MP_LOG_INFO, "arp: %u more like the last", arp_logged[event].more);
+		arp_logged[event].since = now;
+		arp_logged[event].lines = arp_logged[event].more = 0;
+	}
+	if (arp_logged[event].lines < ARP_LOG_LINES) {
+		arp_logged[event].lines++;
+		return true;
+	}
+	arp_logged[event].more++;
+	return false;
+}
+
 /* A sender that is not on this link: perhaps on another of ours, by cable or by mistake. */
-static void
+static enum mp_drop
 arp_stranger(struct ifnet *ifp, const struct arp_ether *ar, const union in_any *spa)
 {
 	char addr[NEIGH_ADDRSTR], mac[NEIGH_MACSTR];
@@ -103,21 +132,56 @@ arp_stranger(struct ifnet *ifp, const struct arp_ether *ar, const union in_any *
 
 	if (rt_lookup(AF_INET, spa, 0, &rt) != 0 || rt.ifp == NULL || rt.has_gw) {
 		COUNT(mp_control(), ARP_RCVD_NOINT);
-		return;
+		return DROP_ARP_STRANGER;
 	}
 	COUNT(mp_control(), ARP_RCVD_OVERINT);
-	if (!arp_log_wrong_iface)
-		return;
+	if (!arp_log_wrong_iface || !arp_may_log(ARP_EV_STRANGER))
+		return DROP_ARP_STRANGER;
 	neigh_addr_string(AF_INET, spa, NULL, addr, sizeof(addr));
 	neigh_lladdr_string(ar->ar_sha, mac);
 	mp_log(MP_LOG_INFO, "arp: %s is on %s but %s speaks for it on %s", addr, rt.ifp->if_xname, mac, ifp->if_xname);
+	return DROP_ARP_STRANGER;
 }
 
-/* What the sender says of itself goes into an entry that exists, or into a new one if it spoke to us (RFC 826). */
-static void
+/*
+ * An address of ours on another interface, which a host claims here; or it is that interface, on the same segment.
+ * => true: not a neighbour; *reason DROP_COUNT: nothing wrong
+ */
+static bool
+arp_own_elsewhere(struct ifnet *ifp, const struct arp_ether *ar, enum mp_drop *reason)
+{
+	const struct nexthop *nh = nexthop_get(fib_lookup4(ar->ar_spa.s_addr));
+	char addr[INET_ADDRSTRLEN], mac[NEIGH_MACSTR];
+	const struct ifnet *other;
+
+	if (nh == NULL || nh->nh_type != NH_LOCAL)
+		return false;
+	*reason = DROP_COUNT;
+	TAILQ_FOREACH (other, &ifnet_list, if_list)
+		if (atomic_load_explicit(&other->if_lladdr, memory_order_relaxed) == ether_addr_word(ar->ar_sha)) {
+			COUNT(mp_control(), ARP_RCVD_LOCALSHA);
+			return true;
+		}
+	COUNT(mp_control(), ARP_RCVD_LOCALSPA);
+	*reason = DROP_ARP_SPOOF;
+	if (arp_may_log(ARP_EV_SPOOF)) {
+		inet_ntop(AF_INET, &ar->ar_spa, addr, sizeof(addr));
+		neigh_lladdr_string(ar->ar_sha, mac);
+		mp_log(MP_LOG_ERR, "%s: duplicate IP address %s sent from link address %s", ifp->if_xname, addr, mac);
+	}
+	return true;
+}
+
+/*
+ * What the sender says of itself goes into an entry that exists, or into a new one if it asked us (RFC 826): an answer
+ * makes an entry only where there was a question.
+ * => DROP_COUNT, or why the packet was refused
+ */
+static enum mp_drop
 arp_learn(struct ifnet *ifp, const struct arp_ether *ar, bool to_us, bool is_reply)
 {
 	struct worker *self = mp_control();
+	enum mp_drop reason;
 	union in_any spa;
 	struct neigh *n;
 	bool asked;
@@ -127,16 +191,19 @@ arp_learn(struct ifnet *ifp, const struct arp_ether *ar, bool to_us, bool is_rep
 	n = neigh_find(ifp, AF_INET, &spa, false);
 	if (n == NULL || n->n_state == NEIGH_NONE || n->n_state == NEIGH_FAILED) {
 		if (!to_us)
-			return;
-		if (!neigh_onlink(ifp, AF_INET, &spa)) {
-			arp_stranger(ifp, ar, &spa);
-			return;
-		}
+			return DROP_COUNT;
+		if (arp_own_elsewhere(ifp, ar, &reason))
+			return reason;
+		if (!neigh_onlink(ifp, AF_INET, &spa))
+			return arp_stranger(ifp, ar, &spa);
+		if (is_reply && (n == NULL || n->n_state == NEIGH_NONE))
+			return DROP_ARP_UNASKED;
 		if (n == NULL)
 			n = neigh_create(ifp, AF_INET, &spa, false);
-		if (n != NULL)
-			nud_learn(n, ar->ar_sha, false);
-		return;
+		if (n == NULL)
+			return DROP_NEIGH_FULL;
+		nud_learn(n, ar->ar_sha, false);
+		return DROP_COUNT;
 	}
 	if (neigh_usable(n) && memcmp(n->n_lladdr, ar->ar_sha, ETHER_ADDRLEN) != 0) {
 		char mac[NEIGH_MACSTR], old[NEIGH_MACSTR], addr[NEIGH_ADDRSTR];
@@ -146,24 +213,25 @@ arp_learn(struct ifnet *ifp, const struct arp_ether *ar, bool to_us, bool is_rep
 		neigh_lladdr_string(n->n_lladdr, old);
 		if (n->n_state == NEIGH_PERMANENT) {
 			COUNT(self, ARP_RCVD_OVERPERM);
-			if (arp_log_permanent_modify)
+			if (arp_log_permanent_modify && arp_may_log(ARP_EV_PERMANENT))
 				mp_log(MP_LOG_INFO, "arp: %s tried to overwrite permanent arp info for %s", mac, addr);
-			return;
+			return DROP_ARP_STATIC;
 		}
 		COUNT(self, ARP_RCVD_OVER);
-		if (arp_log_movements)
+		if (arp_log_movements && arp_may_log(ARP_EV_MOVED))
 			mp_log(MP_LOG_INFO, "arp info overwritten for %s by %s (was %s)", addr, mac, old);
 		nud_learn(n, ar->ar_sha, false);
-		return;
+		return DROP_COUNT;
 	}
 	if (n->n_state == NEIGH_PERMANENT || (n->n_flags & NEIGH_F_TEMP))
-		return;
+		return DROP_COUNT;
 	/* Only the answer to a request of ours shows that it hears us. */
 	asked = n->n_state == NEIGH_INCOMPLETE || n->n_state == NEIGH_PROBE;
 	if (!neigh_usable(n) || (asked && is_reply && to_us))
 		nud_learn(n, ar->ar_sha, asked && is_reply && to_us);
 	else if (n->n_state == NEIGH_STALE)
 		n->n_confirmed = neigh_clock();
+	return DROP_COUNT;
 }
 
 /* Answers for an address: ours, or one that is published here. */
@@ -242,6 +310,7 @@ arp_input(struct rte_mbuf *m)
 	struct pktmeta *meta = pkt_meta(m);
 	struct ifnet *ifp = ifnet_get(meta->iif);
 	struct ifaddr *target, *claimed = NULL;
+	enum mp_drop reason = DROP_COUNT;
 	struct arp_ether ar;
 	union in_any addr;
 
@@ -286,18 +355,22 @@ arp_input(struct rte_mbuf *m)
 	addr.in4 = ar.ar_tpa;
 	target = neigh_own(ifp, AF_INET, &addr);
 
-	if (claimed != NULL)
+	if (claimed != NULL) {
 		arp_conflict(claimed, &ar);
-	else if (ar.ar_spa.s_addr == INADDR_ANY && target != NULL && (target->ifa_flags & IFA_TENTATIVE) != 0) {
+		reason = DROP_ARP_SPOOF;
+	} else if (ar.ar_spa.s_addr == INADDR_ANY && target != NULL && (target->ifa_flags & IFA_TENTATIVE) != 0) {
 		/* somebody probes for the address that we probe for */
 		dad_conflict(target, ar.ar_sha);
 	} else {
 		bool ours = target != NULL && (target->ifa_flags & IFA_TENTATIVE) == 0;
 
 		if (ar.ar_spa.s_addr != INADDR_ANY)
-			arp_learn(ifp, &ar, ours, ar.ar_op == htons(ARP_OP_REPLY));
+			reason = arp_learn(ifp, &ar, ours, ar.ar_op == htons(ARP_OP_REPLY));
 		if (ar.ar_op == htons(ARP_OP_REQUEST) && (ours || target == NULL))
 			arp_answer(ifp, &ar, ours ? target : NULL);
 	}
-	pkt_consume(self, m);
+	if (reason != DROP_COUNT)
+		pkt_drop(self, m, reason);
+	else
+		pkt_consume(self, m);
 }

@@ -90,7 +90,7 @@ dad_timer(struct neigh_timer *t, uint64_t now)
 void
 neigh_ifaddr_start_dad(struct ifaddr *ifa)
 {
-	struct ifnet *ifp = ifa->ifa_ifp;
+	struct ifnet *ifp = ifa->ifa_ifp, *each;
 	bool inet = ifa->ifa_family == AF_INET;
 	int count = inet ? ip_dad_count : ip6_dad_count;
 	struct neigh *n;
@@ -98,10 +98,11 @@ neigh_ifaddr_start_dad(struct ifaddr *ifa)
 
 	ASSERT_CONTROL();
 	neigh_ifaddr_stop_dad(ifa);
-	/* Our own address is nobody's neighbour. */
-	n = neigh_find(ifp, ifa->ifa_family, &ifa->ifa_addr, false);
-	if (n != NULL)
-		neigh_delete(n, DROP_NEIGH_FLUSHED);
+	/* Our own address is nobody's neighbour, on no interface. */
+	TAILQ_FOREACH (each, &ifnet_list, if_list)
+		if ((each == ifp || !neigh_is_linklocal(ifa->ifa_family, &ifa->ifa_addr)) &&
+		    (n = neigh_find(each, ifa->ifa_family, &ifa->ifa_addr, false)) != NULL)
+			neigh_delete(n, DROP_NEIGH_FLUSHED);
 	if (ifp->if_type != IFT_SMP_ETHER || count <= 0 || (ifa->ifa_flags & IFA_ANYCAST) != 0 ||
 	    (inet && (atomic_load_explicit(&ifp->if_flags, memory_order_relaxed) & IFF_SMP_NOARP) != 0)) {
 		if_addr_dad_done(ifa, false);

@@ -103,6 +103,8 @@ ether_input_slow(struct worker *w, struct ifnet *ifp, uint64_t lladdr, struct rt
 		if (m->pkt_len < hdrlen + sizeof(struct arp_ether) ||
 		    !pkt_pullup(m, hdrlen + sizeof(struct arp_ether))) {
 			mp_add(&stats->ierrors, 1);
+			COUNT(w, ARP_RCVD);
+			COUNT(w, ARP_RCVD_BADLEN);
 			reason = DROP_ARP_SHORT;
 			goto drop;
 		}

@@ -73,14 +73,25 @@ neigh_onlink(struct ifnet *ifp, int family, const union in_any *addr)
 {
 	const struct ifaddr *ifa;
 	struct rt_result rt;
+	bool in = false;
 
 	ASSERT_CONTROL();
 	if (neigh_is_linklocal(family, addr))
 		return true;
-	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
-		if (ifa->ifa_family == family && !ifa->ifa_has_dst &&
-		    neigh_in_prefix(addr, &ifa->ifa_addr, ifa->ifa_plen))
-			return true;
+	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
+		if (ifa->ifa_family != family || ifa->ifa_has_dst ||
+		    !neigh_in_prefix(addr, &ifa->ifa_addr, ifa->ifa_plen))
+			continue;
+		if (family == AF_INET && ifa->ifa_plen < 31) {
+			uint32_t host = ntohl(addr->in4.s_addr) & (UINT32_MAX >> ifa->ifa_plen);
+
+			if (host == 0 || host == UINT32_MAX >> ifa->ifa_plen)
+				return false; /* the network itself, or everybody in it */
+		}
+		in = true;
+	}
+	if (in)
+		return true;
 	return rt_lookup(family, addr, 0, &rt) == 0 && rt.ifp == ifp && !rt.has_gw;
 }
 

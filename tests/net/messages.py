@@ -57,7 +57,7 @@ BAD = "01:00:5e:00:00:09"
 test("request", arp(), True, ("10.0.0.50", ME), ("arp", "ARP_RCVD_REQUEST"))
 test("unicast request", arp(dst=R0), True)
 test("request for another", arp(tpa="10.0.0.77", spa="10.0.0.51"), False, ("10.0.0.51", None))
-test("reply to us", arp(op=2, spa="10.0.0.52", dst=R0), False, ("10.0.0.52", ME), ("arp", "ARP_RCVD_REPLY"))
+test("reply that nobody asked for", arp(op=2, spa="10.0.0.52", dst=R0), False, ("10.0.0.52", None), ("drop", "ARP_UNASKED"))
 test("reply to another", arp(op=2, spa="10.0.0.54", tpa="10.0.0.55"), False, ("10.0.0.54", None))
 test("probe", arp(spa="0.0.0.0"), True)
 test("group address as sender's", arp(sha=BAD, spa="10.0.0.53"), False, ("10.0.0.53", None))

@@ -36,7 +36,7 @@ states_body() {
 	shows A " 0.0% packet loss" ping6 -n -c 1 2001:db8::2
 	shows A "\(10.0.0.2\) at $b on shmif0 [0-9]+s R" arp -n 10.0.0.2
 	shows A "^2001:db8::2 +$b shmif0 +[0-9]+s +R" ndp -n 2001:db8::2
-	shows B "\(10.0.0.1\) at $a on shmif0 .* [DSR]" arp -n 10.0.0.1
+	shows B "\(10.0.0.1\) at $a on shmif0 .* D$" arp -n 10.0.0.1
 	shows B "^2001:db8::1 +$a shmif0 .* [DSR]" ndp -n 2001:db8::1
 	on_wire "$a > ff:ff:ff:ff:ff:ff, ethertype ARP .* length 42: Request who-has 10.0.0.2 tell 10.0.0.1, length 28"
 	on_wire "$b > $a, ethertype ARP .* length 42: Reply 10.0.0.2 is-at $b, length 28"
@@ -106,6 +106,40 @@ static_body() {
 	shows_not A "::77" ndp -an
 	# our own stay
 	shows A "\(10.0.0.1\) at $a on shmif0 permanent" arp -an
+	finish
+}
+
+test_case file "arp -f, typed and in a configuration: errors name file and line, and do not show what is in a file"
+file_body() {
+	daemon A
+	set_if A shmif0 bus0 10.0.0.1/24
+	printf '# neighbours\n10.0.0.81 02:00:00:00:00:81\n\n10.0.0.82 02:00:00:00:00:82 temp\n10.0.0.83 2:0:0:0:0:83 pub proxy # third\n' >good
+	ok A arp -f good
+	shows A "\(10.0.0.81\) at 02:00:00:00:00:81 on shmif0 permanent" arp -an
+	shows A "\(10.0.0.82\) at 02:00:00:00:00:82 on shmif0 [0-9hms]+ R" arp -n 10.0.0.82
+	shows A "\(10.0.0.83\) at 02:00:00:00:00:83 on shmif0 permanent published \(proxy only\)" arp -an
+	# what is there is said, the rest is set
+	run A arp -d 10.0.0.83
+	refuses A "10.0.0.81: File exists" arp -f good
+	shows A "\(10.0.0.83\)" arp -an
+	printf '10.0.0.84 02:00:00:00:00:84\n10.0.0.85 secret\n' >bad
+	refuses A "bad:2: 10.0.0.85: 'secret' is not a link address" arp -f bad
+	shows_not A "10.0.0.84" arp -an
+	refuses A "cannot open .*/none: No such file" arp -f none
+	cat >conf <<-E
+	ifconfig shmif0 create
+	ifconfig shmif0 linkstr bus0
+	ifconfig shmif0 inet 10.0.0.2/24
+	ifconfig shmif0 up
+	arp -f good
+	E
+	daemon B -f conf
+	shows B "\(10.0.0.81\) at 02:00:00:00:00:81 on shmif0 permanent" arp -an
+	shows B "\(10.0.0.83\) at .*published \(proxy only\)" arp -an
+	sed 's/good/bad/' conf >conf2
+	atf_check -s not-exit:0 -o ignore -e match:"conf2:5: arp: bad:2: " -e not-match:secret \
+	    timeout 20 "$BUILD/smpnetd" -w 1 -f conf2 "unix://$PWD/C.sock"
+	refuses A "conf2:5: arp: bad:2: " config check conf2
 	finish
 }
 

@@ -260,6 +260,7 @@ test_arp_file(void **state)
 {
 	char name[] = "/tmp/test_cmd.XXXXXX", err[512],
 	     *argv[] = {(char *)(uintptr_t) "arp", (char *)(uintptr_t) "-f", name, NULL};
+	const struct cmd_env tool = {.names = true};
 	struct cmd cmd;
 	FILE *f = fdopen(mkstemp(name), "w");
 
@@ -270,8 +271,12 @@ test_arp_file(void **state)
 	cmd_free(&cmd);
 	fprintf(f, "10.0.0.3 nonsense\n");
 	fclose(f);
-	assert_int_equal(cmd_parse(3, argv, NULL, &cmd, err, sizeof(err)), -EINVAL);
+	assert_int_equal(cmd_parse(3, argv, &tool, &cmd, err, sizeof(err)), -EINVAL);
 	assert_non_null(strstr(err, ":5: 10.0.0.3: 'nonsense' is not a link address"));
+	/* the daemon reads it for whoever sends a configuration, and does not tell what is in it */
+	assert_int_equal(cmd_parse(3, argv, NULL, &cmd, err, sizeof(err)), -EINVAL);
+	assert_non_null(strstr(err, ":5: not ADDRESS LLADDR"));
+	assert_null(strstr(err, "nonsense"));
 	unlink(name);
 }
 

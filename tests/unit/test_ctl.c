@@ -436,7 +436,9 @@ static const struct {
     {"ifconfig lo0 'up\n", "1: quote not closed: '"},
     {"frobnicate\n", "1: frobnicate: no such command"},
     {"ifconfig -a\n", "1: ifconfig: changes nothing, only shows: not configuration"},
-    {"arp -f /etc/passwd\n", "1: arp: -f: not in a configuration: write the entries as arp -s"},
+    {"arp -f /etc/passwd\n", "1: arp: /etc/passwd:1: not ADDRESS LLADDR [temp] [pub [proxy]]"},
+    {"arp -f /nonexistent/f\n", "1: arp: cannot open /nonexistent/f: No such file or directory"},
+    {"arp -f /dev/zero\n", "1: arp: /dev/zero: not a regular file of at most 4 MiB"},
 };
 
 static void

@@ -429,10 +429,33 @@ test_arp_rules(void **state)
 	world_clear();
 	arp(1, peer, "10.0.1.9", "10.0.2.1");
 	assert_int_equal(world_count(W_FRAME), 0);
-	/* an answer that nobody asked for proves nothing */
+	/* an answer that nobody asked for makes no entry */
 	arp(2, peer, "10.0.1.30", "10.0.1.1");
-	assert_int_equal(state_of("10.0.1.30"), NEIGH_STALE);
+	assert_int_equal(state_of("10.0.1.30"), -1);
+	assert_int_equal(world_drops(DROP_ARP_UNASKED), 1);
+	/* nor do the network's own address and its broadcast address */
+	arp(1, peer, "10.0.1.0", "10.0.1.1");
+	arp(1, peer, "10.0.1.255", "10.0.1.1");
+	assert_int_equal(neigh_inet.nf_total, 1);
+	assert_int_equal(world_drops(DROP_ARP_STRANGER), 2);
+	/* an address of ours on another interface: by that interface, on the same wire, or by somebody else */
+	{
+		static const uint8_t mine[6] = {2, 0, 0, 0, 0, 2};
+		struct nexthop local = {.nh_type = NH_LOCAL};
+
+		world_addr(&world_if[2], "10.0.1.40", 24, 0);
+		world_fib4("10.0.1.40", nexthop_alloc(&local));
+		world_nlog = 0;
+		arp(1, mine, "10.0.1.40", "10.0.1.1");
+		assert_int_equal(world_drops(DROP_ARP_SPOOF), 0);
+		for (unsigned i = 0; i < 100; i++)
+			arp(2, other, "10.0.1.40", "10.0.1.1");
+		assert_int_equal(world_drops(DROP_ARP_SPOOF), 100);
+		assert_true(world_nlog > 0 && world_nlog < 10);
+		assert_int_equal(neigh_inet.nf_total, 1);
+	}
 	/* our own frame, come back */
+	world_clear();
 	arp(1, me, "10.0.1.1", "10.0.1.9");
 	assert_int_equal(world_count(W_FRAME), 0);
 }
