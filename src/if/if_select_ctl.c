@@ -1,82 +1,47 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The source address for a destination: RFC 6724, section 5, and what IPv4 does. */
 #include "if/ifnet.h"
+#include "if/if_select.h"
+#include "ip6/ip6.h"
 
 #include <arpa/inet.h>
-#include <string.h>
 
-#define SCOPE_LINKLOCAL 0x2
-#define SCOPE_SITE	0x5
-#define SCOPE_GLOBAL	0xe
+_Atomic int ip6_prefer_tempaddr; /* [a] */
 
-static unsigned
-scope_of(const struct in6_addr *a)
+static struct if_src6
+candidate(const struct ifaddr *ifa, const struct ifnet *ifp)
 {
-	if (IN6_IS_ADDR_MULTICAST(a))
-		return a->s6_addr[1] & 0xf;
-	if (IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_LOOPBACK(a))
-		return SCOPE_LINKLOCAL;
-	if (IN6_IS_ADDR_SITELOCAL(a))
-		return SCOPE_SITE;
-	return SCOPE_GLOBAL;
+	return (struct if_src6){
+	    .addr = &ifa->ifa_addr.in6,
+	    .plen = ifa->ifa_plen,
+	    .deprecated = ifa->ifa_flags & IFA_DEPRECATED,
+	    .outgoing = ifa->ifa_ifp == ifp,
+	    .temporary = ifa->ifa_flags & IFA_TEMPORARY,
+	};
 }
 
-static unsigned
-common_prefix(const struct in6_addr *a, const struct in6_addr *b, unsigned limit)
-{
-	unsigned n = 0;
-
-	while (n < 128 && a->s6_addr[n / 8] == b->s6_addr[n / 8])
-		n += 8;
-	if (n < 128)
-		n += (unsigned)__builtin_clz((uint32_t)(a->s6_addr[n / 8] ^ b->s6_addr[n / 8]) << 24);
-	return n < limit ? n : limit;
-}
-
-/* Is a better than b for dst through ifp? */
-static bool
-better6(const struct ifaddr *a, const struct ifaddr *b, const struct ifnet *ifp, const struct in6_addr *dst)
-{
-	const struct in6_addr *sa = &a->ifa_addr.in6, *sb = &b->ifa_addr.in6;
-	unsigned scope = scope_of(dst), scope_a = scope_of(sa), scope_b = scope_of(sb);
-	bool x, y;
-
-	x = IN6_ARE_ADDR_EQUAL(sa, dst); /* rule 1: same address */
-	y = IN6_ARE_ADDR_EQUAL(sb, dst);
-	if (x != y)
-		return x;
-	if (scope_a < scope_b) /* rule 2: appropriate scope */
-		return scope_a >= scope;
-	if (scope_b < scope_a)
-		return scope_b < scope;
-	x = a->ifa_flags & IFA_DEPRECATED; /* rule 3: avoid deprecated addresses */
-	y = b->ifa_flags & IFA_DEPRECATED;
-	if (x != y)
-		return y;
-	x = a->ifa_ifp == ifp; /* rule 5: outgoing interface */
-	y = b->ifa_ifp == ifp;
-	if (x != y)
-		return x;
-	/* rule 8: longest matching prefix; the earlier address otherwise */
-	return common_prefix(sa, dst, a->ifa_plen) > common_prefix(sb, dst, b->ifa_plen);
-}
-
+/* Rule 2 of section 4: addresses of other zones than the destination's are no candidates. */
 static struct ifaddr *
 select6(struct ifnet *ifp, const struct in6_addr *dst)
 {
 	struct ifaddr *ifa, *best = NULL;
+	struct if_src6 this, sofar;
 	struct ifnet *each;
+	bool here = if_scope6(dst) <= IF_SCOPE6_LINK && !IN6_IS_ADDR_LOOPBACK(dst);
 
 	TAILQ_FOREACH (each, &ifnet_list, if_list) {
-		if (each != ifp && scope_of(dst) == SCOPE_LINKLOCAL && !IN6_IS_ADDR_LOOPBACK(dst))
-			continue; /* another zone */
+		if (each != ifp && here)
+			continue;
 		TAILQ_FOREACH (ifa, &each->if_addrs, ifa_list) {
 			if (ifa->ifa_family != AF_INET6 || (ifa->ifa_flags & (IFA_NOTREADY | IFA_ANYCAST)))
 				continue;
-			if (each != ifp && scope_of(&ifa->ifa_addr.in6) == SCOPE_LINKLOCAL)
+			if (each != ifp && if_scope6(&ifa->ifa_addr.in6) == IF_SCOPE6_LINK)
 				continue;
-			if (best == NULL || better6(ifa, best, ifp, dst))
-				best = ifa;
+			this = candidate(ifa, ifp);
+			if (best != NULL && !if_src6_better(&this, &sofar, dst, ip6_prefer_tempaddr))
+				continue;
+			best = ifa;
+			sofar = this;
 		}
 	}
 	return best;

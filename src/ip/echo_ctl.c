@@ -114,7 +114,7 @@ echo_target_parse(struct ctl_req *req, struct echo_target *t, const char *family
 		const struct ifaddr *ifa = if_addr_find(zone != 0 ? ifnet_get(zone) : NULL, t->family, &t->src, true);
 		if (ifa == NULL && t->family == AF_INET6 && IN6_LINKLOCAL(&t->src.in6) && t->dst_zone != 0)
 			ifa = if_addr_find(ifnet_get(t->dst_zone), t->family, &t->src, true);
-		if (ifa == NULL)
+		if (ifa == NULL || (ifa->ifa_flags & IFA_ANYCAST))
 			return ctl_error(req, EADDRNOTAVAIL, "%s", strerror(EADDRNOTAVAIL));
 		t->has_src = true;
 		if (t->oif == 0)
@@ -131,15 +131,18 @@ is_group(const struct echo_target *t)
 	return IN6_MULTICAST(&t->dst.in6);
 }
 
-/* => the source for packets that leave by ifp; 0 or -EADDRNOTAVAIL */
+/*
+ * => the source for packets that leave by ifp to the next hop via; 0 or -EADDRNOTAVAIL.  IPv4's is the address whose
+ * network the next hop is in.
+ */
 static int
-target_source(struct echo_target *t, struct ifnet *ifp)
+target_source(struct echo_target *t, struct ifnet *ifp, const union in_any *via)
 {
 	const struct ifaddr *ifa;
 
 	if (t->has_src)
 		return 0;
-	ifa = if_addr_select(ifp, t->family, &t->dst);
+	ifa = if_addr_select(ifp, t->family, t->family == AF_INET ? via : &t->dst);
 	if (ifa != NULL) {
 		t->src = ifa->ifa_addr;
 		return 0;
@@ -171,11 +174,13 @@ echo_target_route(struct echo_target *t)
 		t->oif = index;
 		t->mtu = ifp->if_mtu;
 		t->local = t->family == AF_INET6 && ip6_addr_is_ours(ifp, &t->dst.in6);
-		return target_source(t, ifp);
+		return target_source(t, ifp, &t->dst);
 	}
 	if (t->family == AF_INET ? in_own_has(in_own_get(), t->dst.in4.s_addr)
 				 : in6_own_has(in6_own_get(), &t->dst.in6)) {
 		t->local = true;
+		if (t->family == AF_INET6 && ip6_is_anycast(&t->dst.in6))
+			return target_source(t, NULL, &t->dst);
 		if (!t->has_src)
 			t->src = t->dst;
 		return 0;
@@ -190,7 +195,11 @@ echo_target_route(struct echo_target *t)
 	}
 	t->blackhole = (r.flags & RTF_BLACKHOLE) != 0;
 	t->mtu = r.mtu != 0 ? r.mtu : r.ifp != NULL ? r.ifp->if_mtu : IPV4_MAXPACKET;
-	return target_source(t, r.ifp);
+	if (r.has_ifa && !t->has_src && if_addr_find(NULL, t->family, &r.ifa, true) != NULL) {
+		t->src = r.ifa;
+		return 0;
+	}
+	return target_source(t, r.ifp, r.has_gw ? &r.gateway : &t->dst);
 }
 
 int

@@ -1,57 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ICMPv6: echo replies, errors about packets (RFC 4443), neighbour discovery's checks before control sees it. */
+#include "if/if_select.h"
 #include "ip6/ip6_var.h"
 #include "pkt/trace.h"
 
-/* How many leading bits two addresses have in common */
-static unsigned
-in6_common(const struct in6_addr *a, const struct in6_addr *b)
-{
-	unsigned i = 0;
-
-	while (i < 16 && a->s6_addr[i] == b->s6_addr[i])
-		i++;
-	if (i == 16)
-		return 128;
-	return i * 8 + (unsigned)__builtin_clz((uint32_t)(a->s6_addr[i] ^ b->s6_addr[i])) - 24;
-}
-
+/* RFC 6724 among the addresses of the interface; one of another interface only if it has none of the scope. */
 bool
 ip6_source_for(uint16_t iif, const struct in6_addr *dst, struct in6_addr *src)
 {
 	const struct ifnet *ifp = iif != 0 ? ifnet_get(iif) : NULL;
 	const struct in6_if *in6 = ifp != NULL ? in6_if_get(ifp) : NULL;
-	bool link = IN6_LINKLOCAL(dst) || (IN6_MULTICAST(dst) && IN6_MC_SCOPE(dst) <= IN6_SCOPE_LINK);
-	const struct in6_ifa *best = NULL, *ll = NULL;
-	unsigned common, most = 0;
+	const struct in6_own *own = in6_own_get();
+	struct if_src6 best = {0};
 
 	for (uint32_t i = 0; in6 != NULL && i < in6->n; i++) {
 		const struct in6_ifa *a = &in6->a[i];
+		struct if_src6 this = {.addr = &a->addr,
+		    .plen = a->plen,
+		    .deprecated = a->deprecated,
+		    .temporary = a->temporary,
+		    .outgoing = true};
 
-		if (IN6_LINKLOCAL(&a->addr)) {
-			if (ll == NULL)
-				ll = a;
-			continue;
-		}
-		common = in6_common(&a->addr, dst);
-		if (best == NULL || (best->deprecated && !a->deprecated) ||
-		    (best->deprecated == a->deprecated && common > most)) {
-			best = a;
-			most = common;
-		}
+		if (!a->anycast &&
+		    (best.addr == NULL || if_src6_better(&this, &best, dst, SETTING(ip6_prefer_tempaddr))))
+			best = this;
 	}
-	if (link && ll != NULL)
-		best = ll;
-	if (best == NULL && !link && !IN6_IS_ADDR_UNSPECIFIED(&in6_own_get()->first)) {
-		*src = in6_own_get()->first;
-		return true;
-	}
-	if (best == NULL)
-		best = ll;
-	if (best == NULL)
+	if ((best.addr == NULL || if_scope6(best.addr) < if_scope6(dst)) && if_scope6(dst) > IF_SCOPE6_LINK &&
+	    !IN6_IS_ADDR_UNSPECIFIED(&own->first))
+		best.addr = &own->first;
+	if (best.addr == NULL)
 		return false;
-	*src = best->addr;
+	*src = *best.addr;
 	return true;
+}
+
+bool
+ip6_is_anycast(const struct in6_addr *addr)
+{
+	const struct in6_own *own = in6_own_get();
+
+	for (uint32_t i = 0; i < own->nanycast; i++)
+		if (memcmp(&own->anycast[i], addr, sizeof(*addr)) == 0)
+			return true;
+	return false;
 }
 
 static void
@@ -202,9 +193,10 @@ icmp6_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code
 		COUNT(w, ICMP6_TOOFREQ);
 		goto drop;
 	}
-	if (in6_own_has(in6_own_get(), &odst))
+	bool anycast = ip6_is_anycast(&odst);
+	if (!anycast && in6_own_has(in6_own_get(), &odst))
 		src = odst;
-	else if (IN6_LINKLOCAL(&odst) && meta->iif != 0 && ip6_addr_is_ours(ifnet_get(meta->iif), &odst))
+	else if (!anycast && IN6_LINKLOCAL(&odst) && meta->iif != 0 && ip6_addr_is_ours(ifnet_get(meta->iif), &odst))
 		src = odst;
 	else if (!ip6_source_for(meta->iif, &osrc, &src)) {
 		COUNT(w, IP6_NOSOURCE);
@@ -270,7 +262,7 @@ icmp6_echo_reply(struct worker *w, struct rte_mbuf *m, uint32_t off)
 	uint32_t len = m->pkt_len - off;
 
 	if (IN6_IS_ADDR_UNSPECIFIED(&to) || IN6_MULTICAST(&to) ||
-	    (IN6_MULTICAST(&from) && !ip6_source_for(meta->iif, &to, &from))) {
+	    ((IN6_MULTICAST(&from) || ip6_is_anycast(&from)) && !ip6_source_for(meta->iif, &to, &from))) {
 		pkt_drop(w, m, DROP_IP6_MARTIAN_SRC);
 		return;
 	}

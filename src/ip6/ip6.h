@@ -12,6 +12,8 @@
 
 struct ifnet;
 
+extern _Atomic int ip6_prefer_tempaddr; /* [a] net.inet6.ip6.prefer_tempaddr: temporary addresses as sources */
+
 /* => control, at start, before the workers run; 0 or -errno */
 int ip6_init(void);
 /* => control, after the workers have stopped */

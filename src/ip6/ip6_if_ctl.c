@@ -32,28 +32,40 @@ in6_own_build(void)
 	static const struct in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
 	struct ifnet *ifp;
 	struct ifaddr *ifa;
-	uint32_t n = 0, bits = 6;
+	uint32_t n = 0, nanycast = 0, bits = 6;
+	bool late = false; /* own->first is deprecated */
 
 	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
 		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
-			n += ifaddr_usable(ifa);
+			if (ifaddr_usable(ifa)) {
+				n++;
+				nanycast += (ifa->ifa_flags & IFA_ANYCAST) != 0;
+			}
 	while ((1u << bits) < n * 4)
 		bits++;
-	struct in6_own *own = calloc(1, sizeof(*own) + (sizeof(own->slots[0]) << bits));
+	struct in6_own *own =
+	    calloc(1, sizeof(*own) + (sizeof(own->slots[0]) << bits) + nanycast * sizeof(own->anycast[0]));
 	if (own == NULL)
 		return NULL;
 	own->shift = 64 - bits;
+	own->anycast = (struct in6_addr *)&own->slots[1u << bits];
 	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
 		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
 			const struct in6_addr *a = &ifa->ifa_addr.in6;
+			if (ifaddr_usable(ifa) && (ifa->ifa_flags & IFA_ANYCAST))
+				own->anycast[own->nanycast++] = *a;
 			if (!ifaddr_usable(ifa) || IN6_LINKLOCAL(a) || in6_own_has(own, a))
 				continue;
 			uint32_t slot = in6_key_slot(in6_key(a), own->shift);
 			while ((own->slots[slot].hi | own->slots[slot].lo) != 0)
 				slot = (slot + 1) & ((1u << bits) - 1);
 			own->slots[slot] = in6_key(a);
-			if (IN6_IS_ADDR_UNSPECIFIED(&own->first) && memcmp(a, &loopback, 16) != 0)
+			if (memcmp(a, &loopback, 16) == 0 || (ifa->ifa_flags & IFA_ANYCAST))
+				continue;
+			if (IN6_IS_ADDR_UNSPECIFIED(&own->first) || (late && !(ifa->ifa_flags & IFA_DEPRECATED))) {
 				own->first = *a;
+				late = ifa->ifa_flags & IFA_DEPRECATED;
+			}
 		}
 	}
 	return own;
@@ -102,7 +114,9 @@ in6_if_build(struct ifnet *ifp, int *error)
 			continue;
 		in6->a[in6->n++] = (struct in6_ifa){.addr = ifa->ifa_addr.in6,
 		    .plen = ifa->ifa_plen,
-		    .deprecated = (ifa->ifa_flags & IFA_DEPRECATED) != 0};
+		    .deprecated = (ifa->ifa_flags & IFA_DEPRECATED) != 0,
+		    .anycast = (ifa->ifa_flags & IFA_ANYCAST) != 0,
+		    .temporary = (ifa->ifa_flags & IFA_TEMPORARY) != 0};
 	}
 	/* The groups of addresses that are answered for by proxy */
 	neigh_published6(ifp, &group[ngroups], npub);

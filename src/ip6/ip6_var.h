@@ -24,6 +24,8 @@ struct in6_ifa {
 	struct in6_addr addr; /* [I] */
 	uint8_t plen;	      /* [I] */
 	bool deprecated;      /* [I] */
+	bool anycast;	      /* [I] never a source */
+	bool temporary;	      /* [I] */
 };
 
 /* The usable addresses and the groups of an interface, at IF_SLOT_IP6; NULL there: none */
@@ -38,7 +40,9 @@ struct in6_if {
 struct in6_own {
 	struct mp_deferred deferred; /* [c] */
 	uint32_t shift;		     /* [I] 64 - log2(slots) */
-	struct in6_addr first;	     /* [I] the first that is not ::1, or :: */
+	struct in6_addr first;	     /* [I] the best source in want of another: neither ::1 nor anycast; :: if none */
+	uint32_t nanycast;	     /* [I] */
+	struct in6_addr *anycast;    /* [I] behind slots[]: our anycast addresses, link-local ones too */
 	struct in6_key {
 		uint64_t hi, lo;
 	} slots[]; /* [I] */
@@ -212,6 +216,8 @@ void icmp6_input(struct worker *, struct rte_mbuf *, uint32_t off);
 void icmp6_error(struct worker *, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason);
 /* => packet-owning thread; the address of ours to answer dst with, having received on iif; false: none */
 bool ip6_source_for(uint16_t iif, const struct in6_addr *dst, struct in6_addr *src);
+/* => any thread in a read section; one of our anycast addresses, which no packet has as its source */
+bool ip6_is_anycast(const struct in6_addr *);
 
 /* ip6_if_ctl.c */
 int in6_if_init(void);
