@@ -378,6 +378,13 @@ session_of_quote(int family, const uint8_t *q, unsigned n, uint16_t *seq)
 	return session_find(family, proto, id);
 }
 
+static bool
+echo_is_toobig(int family, const struct icmp_h *icmp)
+{
+	return family == AF_INET ? icmp->type == ICMP4_UNREACH && icmp->code == ICMP4_UNREACH_NEEDFRAG
+				 : icmp->type == ICMP6_T_TOOBIG;
+}
+
 void
 echo_ctl_input(struct rte_mbuf *m)
 {
@@ -396,7 +403,7 @@ echo_ctl_input(struct rte_mbuf *m)
 	if (family == AF_INET) {
 		a.ttl = ip->ttl;
 		a.reply = icmp->type == ICMP4_ECHOREPLY;
-		if (icmp->type == ICMP4_UNREACH && icmp->code == ICMP4_UNREACH_NEEDFRAG)
+		if (echo_is_toobig(family, icmp))
 			a.mtu = ntohl(icmp->info) & 0xffff;
 		a.options = pkt_data(m, const uint8_t *) + sizeof(*ip);
 		a.noptions = off - (unsigned)sizeof(*ip);
@@ -404,7 +411,7 @@ echo_ctl_input(struct rte_mbuf *m)
 	} else {
 		a.ttl = ip6->hlim;
 		a.reply = icmp->type == ICMP6_T_ECHOREPLY;
-		if (icmp->type == ICMP6_T_TOOBIG)
+		if (echo_is_toobig(family, icmp))
 			a.mtu = ntohl(icmp->info);
 		echo_address_text(AF_INET6, &ip6->src, meta->iif, a.from);
 	}
@@ -417,6 +424,8 @@ echo_ctl_input(struct rte_mbuf *m)
 		const void *q = n > 0 ? rte_pktmbuf_read(m, off + (uint32_t)sizeof(*icmp), n, quote) : NULL;
 
 		s = q != NULL ? session_of_quote(family, q, n, &a.seq) : NULL;
+		if (q != NULL && echo_is_toobig(family, icmp))
+			path_mtu_input(family, q, n, a.mtu, s != NULL);
 	}
 	if (s != NULL)
 		s->answer(s, &a);

@@ -258,6 +258,13 @@ void ip_reass_input(struct rte_mbuf *);
 int ip_reass_init(void);
 void ip_reass_fini(void);
 
+/* path_mtu_ctl.c */
+/*
+ * => control; somebody says that mtu octets (0: he does not say) fit where a packet of ours was too big, of which he quotes
+ * n octets.  valid: we know that packet
+ */
+void path_mtu_input(int family, const void *quote, unsigned n, uint32_t mtu, bool valid);
+
 /* echo_ctl.c: ping and traceroute */
 /* => control; a validated ICMP or ICMPv6 message for us that is no request.  Takes it. */
 void echo_ctl_input(struct rte_mbuf *);

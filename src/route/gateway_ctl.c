@@ -80,18 +80,28 @@ rt_gw_find(const struct rt_gw *gw, bool *local)
 	return rt_ifnet_active(ifp) ? ifp : NULL;
 }
 
+/* The next hop of routes that have an MTU of their own is the neighbour's with that MTU, or an own one. */
 static uint32_t
 rt_gw_nexthop(const struct rt_gw *gw, struct ifnet *ifp)
 {
 	struct nexthop nh = {
 	    .nh_family = gw->family, .nh_gen = ifp->if_gen, .nh_ifindex = ifp->if_index, .nh_ifp = ifp};
+	uint32_t mtu = atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed), base, limited;
 
-	if (ifp->if_type != IFT_SMP_ETHER)
+	if (ifp->if_type != IFT_SMP_ETHER) {
 		nh.nh_type = NH_P2P;
-	else if (gw->has_gw)
-		return neigh_get_nexthop(ifp, gw->family, &gw->addr);
-	else
+	} else if (gw->has_gw) {
+		base = neigh_get_nexthop(ifp, gw->family, &gw->addr);
+		if (gw->mtu == 0 || base == NH_NOROUTE_INDEX)
+			return base;
+		limited = nexthop_limited(base, gw->mtu);
+		nexthop_release(base);
+		return limited;
+	} else {
 		nh.nh_type = NH_GLEAN;
+	}
+	if (gw->mtu != 0 && gw->mtu < mtu)
+		nh.nh_mtu = (uint16_t)gw->mtu;
 	return nexthop_alloc(&nh);
 }
 
@@ -196,7 +206,7 @@ rt_gw_update(struct rt_gw *gw)
 }
 
 static struct rt_gw *
-rt_gw_get(int family, const struct rt_path *path)
+rt_gw_get(int family, const struct rt_path *path, uint32_t mtu)
 {
 	uint16_t zone =
 	    family == AF_INET6 && path->has_gw && IN6_IS_ADDR_LINKLOCAL(&path->gw.in6) ? path->gw_ifindex : 0;
@@ -209,7 +219,7 @@ rt_gw_get(int family, const struct rt_path *path)
 	bucket = rt_gw_bucket(family, path->has_gw, &key, path->gw_ifindex);
 	LIST_FOREACH (gw, &gw_table[bucket], link)
 		if (gw->family == family && gw->has_gw == path->has_gw && gw->ifindex == path->gw_ifindex &&
-		    gw->key.hi == key.hi && gw->key.lo == key.lo)
+		    gw->mtu == mtu && gw->key.hi == key.hi && gw->key.lo == key.lo)
 			break;
 	if (gw == NULL) {
 		gw = calloc(1, sizeof(*gw));
@@ -218,6 +228,7 @@ rt_gw_get(int family, const struct rt_path *path)
 		gw->family = family;
 		gw->has_gw = path->has_gw;
 		gw->ifindex = path->gw_ifindex;
+		gw->mtu = mtu;
 		gw->addr = path->gw;
 		gw->key = key;
 		LIST_INIT(&gw->paths);
@@ -249,12 +260,26 @@ rt_group_bucket(int family, const struct rt_gpath *paths, unsigned n)
 	return h % RT_BUCKETS;
 }
 
+/* The smaller of two MTUs, of which 0 is none. */
+static uint32_t
+rt_mtu_min(uint32_t a, uint32_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static bool
+rt_gpath_equal(const struct rt_gpath *a, const struct rt_gpath *b)
+{
+	return a->gw == b->gw && a->weight == b->weight && a->mtu == b->mtu;
+}
+
 /*
- * => control; the group of exactly these paths, made if there is none; rt_group_attach takes the reference, or
- * rt_group_put gives it back.  0, -ENOMEM, -EINVAL (too many paths, the same one twice)
+ * => control; the group of exactly these paths, made if there is none; mtu is of those that have none of their own,
+ * limit of all, 0: none; rt_group_attach takes the reference, or rt_group_put gives it back.  0, -ENOMEM, -EINVAL (too
+ * many paths, the same one twice)
  */
 int
-rt_group_get(int family, const struct rt_path *paths, unsigned n, struct rt_group **gp)
+rt_group_get(int family, const struct rt_path *paths, unsigned n, uint32_t mtu, uint32_t limit, struct rt_group **gp)
 {
 	struct rt_group *g, *have;
 	uint32_t bucket;
@@ -269,13 +294,17 @@ rt_group_get(int family, const struct rt_path *paths, unsigned n, struct rt_grou
 	TAILQ_INIT(&g->routes);
 	g->slice.step = rt_group_step;
 	for (unsigned i = 0; i < n; i++) {
-		struct rt_gw *gw = rt_gw_get(family, &paths[i]);
+		uint32_t own = rt_mtu_min(paths[i].mtu != 0 ? paths[i].mtu : mtu, limit);
+		struct rt_gw *gw = rt_gw_get(family, &paths[i], own);
 		bool twice = false;
 
 		for (unsigned k = 0; k < i; k++)
-			twice |= g->paths[k].gw == gw;
+			twice |= gw != NULL && g->paths[k].gw->ifindex == gw->ifindex &&
+				 g->paths[k].gw->has_gw == gw->has_gw && g->paths[k].gw->key.hi == gw->key.hi &&
+				 g->paths[k].gw->key.lo == gw->key.lo;
 		if (gw != NULL && !twice) {
 			g->paths[i].gw = gw;
+			g->paths[i].mtu = paths[i].mtu;
 			g->paths[i].group = g;
 			g->paths[i].weight = n > 1 && paths[i].weight > 0 ? paths[i].weight : 1;
 			continue;
@@ -292,7 +321,7 @@ rt_group_get(int family, const struct rt_path *paths, unsigned n, struct rt_grou
 		bool same = have->family == family && have->npaths == n;
 
 		for (unsigned i = 0; same && i < n; i++)
-			same = have->paths[i].gw == g->paths[i].gw && have->paths[i].weight == g->paths[i].weight;
+			same = rt_gpath_equal(&have->paths[i], &g->paths[i]);
 		if (!same)
 			continue;
 		for (unsigned i = 0; i < n; i++)
@@ -386,17 +415,23 @@ rt_group_gw(const struct rt_group *g)
 	return g->paths[0].gw;
 }
 
-/* The gateway that a next hop is the neighbour's of: named with its interface, or found through the table. */
+/*
+ * The gateways that a next hop is the neighbour's of, one after the other (MTUs make several): named with their
+ * interface, or found through the table.
+ */
 static struct rt_gw *
-rt_gw_of(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh, bool named)
+rt_gw_next(struct rt_gw *gw, const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh, bool named)
 {
 	bool scoped = family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&addr->in6);
 	struct rt_key key = rt_key_make(family, addr, scoped ? ifp->if_index : 0);
-	struct rt_gw *gw;
 
-	LIST_FOREACH (gw, &gw_table[rt_gw_bucket(family, true, &key, named ? ifp->if_index : 0)], link)
-		if (gw->family == family && gw->has_gw && gw->nh == nh && gw->ifp == ifp && gw->key.hi == key.hi &&
-		    gw->key.lo == key.lo)
+	if (gw == NULL)
+		gw = LIST_FIRST(&gw_table[rt_gw_bucket(family, true, &key, named ? ifp->if_index : 0)]);
+	else
+		gw = LIST_NEXT(gw, link);
+	for (; gw != NULL; gw = LIST_NEXT(gw, link))
+		if (gw->family == family && gw->has_gw && (gw->nh == nh || nexthop_base(gw->nh) == nh) &&
+		    gw->ifp == ifp && gw->key.hi == key.hi && gw->key.lo == key.lo)
 			return gw;
 	return NULL;
 }
@@ -405,7 +440,8 @@ rt_gw_of(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t
 bool
 rt_gw_leads(const struct ifnet *ifp, int family, const union in_any *addr, uint32_t nh)
 {
-	return rt_gw_of(ifp, family, addr, nh, false) != NULL || rt_gw_of(ifp, family, addr, nh, true) != NULL;
+	return rt_gw_next(NULL, ifp, family, addr, nh, false) != NULL ||
+	       rt_gw_next(NULL, ifp, family, addr, nh, true) != NULL;
 }
 
 /* => control; see route.h */
@@ -414,15 +450,17 @@ rt_gateway_set_silent(const struct ifnet *ifp, int family, const union in_any *a
 {
 	ASSERT_CONTROL();
 	for (unsigned named = 0; named < 2; named++) {
-		struct rt_gw *gw = rt_gw_of(ifp, family, addr, nh, named != 0);
+		struct rt_gw *gw = NULL;
 		struct rt_gpath *p;
 
-		if (gw == NULL || gw->silent == silent)
-			continue;
-		gw->silent = silent;
-		LIST_FOREACH (p, &gw->paths, link)
-			if (p->group->npaths > 1)
-				rt_group_update(p->group);
+		while ((gw = rt_gw_next(gw, ifp, family, addr, nh, named != 0)) != NULL) {
+			if (gw->silent == silent)
+				continue;
+			gw->silent = silent;
+			LIST_FOREACH (p, &gw->paths, link)
+				if (p->group->npaths > 1)
+					rt_group_update(p->group);
+		}
 	}
 }
 
@@ -432,13 +470,14 @@ rt_gateway_silent(const struct ifnet *ifp, int family, const union in_any *addr,
 {
 	ASSERT_CONTROL();
 	for (unsigned named = 0; named < 2; named++) {
-		const struct rt_gw *gw = rt_gw_of(ifp, family, addr, nh, named != 0);
+		struct rt_gw *gw = NULL;
 		const struct rt_gpath *p;
 
-		if (gw != NULL && gw->silent)
-			LIST_FOREACH (p, &gw->paths, link)
-				if (p->group->npaths > 1)
-					return true;
+		while ((gw = rt_gw_next(gw, ifp, family, addr, nh, named != 0)) != NULL)
+			if (gw->silent)
+				LIST_FOREACH (p, &gw->paths, link)
+					if (p->group->npaths > 1)
+						return true;
 	}
 	return false;
 }

@@ -29,14 +29,21 @@ rt_group_holding(const struct rt_group *g)
 	return false;
 }
 
-/* => control; may the FIB name the next hop for the group's routes, though it is not the group's? */
-bool
+/* May the FIB name the next hop for the group's routes, though it is not the group's? */
+static bool
 rt_group_holds(const struct rt_group *g, uint32_t nh)
 {
 	for (unsigned i = 0; i < RT_HELD; i++)
 		if (g->held[i].nh == nh)
 			return nh != 0;
 	return false;
+}
+
+/* => control; may a route of the group stay in the FIB by a next hop that it holds? */
+bool
+rt_group_parks(const struct rt_group *g, uint32_t nh)
+{
+	return g->nh == 0 && !g->unpark && !rt_group_dying(g) && rt_group_holds(g, nh);
 }
 
 /* => control; all its paths are gone: its routes are about to go */
@@ -46,14 +53,15 @@ rt_group_dying(const struct rt_group *g)
 	return g->leaving == g->npaths;
 }
 
-/* A neighbour that is there has its next hop to itself again. */
+/* A neighbour that is there has its next hop to itself again; one with an own MTU goes, if nobody wants it. */
 static void
 rt_group_give_back(struct rt_group *g, unsigned i)
 {
 	struct ifnet *ifp = g->held[i].living ? ifnet_get(g->held[i].ifindex) : NULL;
+	uint32_t nh = g->held[i].nh;
 
 	g->held[i].living = false;
-	if (ifp != NULL && nexthop_diverted(g->held[i].nh))
+	if (ifp != NULL && nexthop_base(nh) == nh && nexthop_diverted(nh))
 		nexthop_release(neigh_get_nexthop(ifp, g->family, &g->held[i].addr));
 }
 
@@ -70,8 +78,13 @@ rt_group_release(struct rt_group *g)
 
 		rt_group_give_back(g, i);
 		g->held[i].nh = g->held[i].to = 0;
-		if (to != 0 && nexthop_diverted(nh))
+		if (to != 0 && nexthop_leads_away(nh)) {
+			bool restored = !nexthop_diverted(nh);
+
 			(void)nexthop_divert(nh, NH_NOROUTE_INDEX);
+			if (restored)
+				(void)nexthop_restore(nh);
+		}
 		nexthop_release(nh);
 		nexthop_release(to);
 	}
@@ -145,11 +158,9 @@ rt_group_hold(struct rt_group *g, uint32_t nh)
 	while (i < RT_HELD && g->held[i].nh != 0)
 		i++;
 	if (i == RT_HELD) { /* changes came faster than the FIB could follow: now it does */
-		for (i = 0; i < RT_HELD; i++) {
-			rt_group_give_back(g, i);
-			(void)nexthop_restore(g->held[i].nh); /* not to stay */
-		}
+		g->unpark = true;
 		rt_group_follow(g);
+		g->unpark = false;
 		rt_group_release(g);
 		i = 0;
 	}
@@ -177,12 +188,13 @@ rt_group_left(const struct rt_group *g, uint32_t nh)
 {
 	const struct nexthop *was = nexthop_get(nh);
 	const union in_any *a = &was->nh_addr;
+	uint32_t fib;
 
 	if (g->nh == 0 || (was->nh_type != NH_FORWARD && was->nh_type != NH_UNRESOLVED) ||
 	    (g->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&a->in6)))
 		return false;
-	return !rt_gw_leads(was->nh_ifp, g->family, a, nh) &&
-	       (g->family == AF_INET ? fib_lookup4(a->in4.s_addr) : fib_lookup6(&a->in6)) != nh;
+	fib = g->family == AF_INET ? fib_lookup4(a->in4.s_addr) : fib_lookup6(&a->in6);
+	return !rt_gw_leads(was->nh_ifp, g->family, a, nh) && fib != nh && nexthop_base(fib) != nh;
 }
 
 /* Packets that name a held next hop of no use go where they should. */

@@ -26,9 +26,19 @@ struct nh_object {
 	uint32_t slots[];  /* [I] of NH_MULTIPATH */
 };
 
-static uint32_t nh_refs[NH_MAX];    /* [c] */
-static bool nh_is_diverted[NH_MAX]; /* [c] */
-static uint32_t nh_next[NH_MAX];    /* [c] free list, 0 ends it */
+/* Whose the index is: its owner's; diverted; its owner's again, which has not replaced the diversion yet. */
+enum nh_lead { NH_OWNED, NH_DIVERTED, NH_RESTORED };
+
+static uint32_t nh_refs[NH_MAX]; /* [c] */
+static uint8_t nh_lead[NH_MAX];	 /* [c] enum nh_lead */
+static uint32_t nh_next[NH_MAX]; /* [c] free list, 0 ends it */
+
+/* Next hops with an MTU of their own: each follows another one, its base, and holds a reference on it. */
+static uint32_t nh_limit_base[NH_MAX];	/* [c] 0: not such a one */
+static uint32_t nh_limit_next[NH_MAX];	/* [c] of the same base */
+static uint32_t nh_limit_first[NH_MAX]; /* [c] of the base */
+static uint16_t nh_limit_mtu[NH_MAX];	/* [c] */
+
 static uint32_t nh_free_first, nh_free_last;
 static uint32_t nh_fresh = NH_FIRST_DYNAMIC;
 static uint32_t nh_nfree;
@@ -87,7 +97,7 @@ nexthop_fini(void)
 		if (nh != NULL && nh != &nh_fixed[NH_BLACKHOLE_INDEX])
 			nh_object_destroy((struct nh_object *)nh);
 		atomic_store_explicit(&nexthop_table[i], NULL, memory_order_relaxed);
-		nh_refs[i] = nh_next[i] = 0;
+		nh_refs[i] = nh_next[i] = nh_limit_base[i] = nh_limit_next[i] = nh_limit_first[i] = 0;
 	}
 	nh_fresh = NH_FIRST_DYNAMIC;
 	atomic_store_explicit(&nexthop_many, false, memory_order_relaxed);
@@ -167,7 +177,7 @@ nexthop_alloc(const struct nexthop *nh)
 	}
 	atomic_init(&o->nh.nh_mark, nh_mark_next(index, 0));
 	nh_refs[index] = 1;
-	nh_is_diverted[index] = false;
+	nh_lead[index] = NH_OWNED;
 	nh_inuse++;
 	atomic_store_explicit(&nexthop_table[index], &o->nh, memory_order_release);
 	return index;
@@ -194,14 +204,109 @@ nh_object_swap(uint32_t index, const struct nexthop *nh)
 	return 0;
 }
 
+/* What the base is, with the MTU of one that follows it. */
+static struct nexthop
+nh_limited_copy(uint32_t base, uint32_t mtu)
+{
+	struct nexthop nh = *nexthop_get(base);
+	uint32_t most = nh.nh_mtu;
+
+	if (nh.nh_ifp == NULL || nh.nh_type == NH_MULTIPATH)
+		return nh; /* leads away, or nowhere */
+	if (most == 0)
+		most = atomic_load_explicit(&nh.nh_ifp->if_mtu, memory_order_relaxed);
+	if (mtu < most)
+		nh.nh_mtu = (uint16_t)mtu;
+	return nh;
+}
+
+/* Those that follow the base do so now; one that is diverted itself only when the base leads somewhere. */
+static int
+nh_limited_follow(uint32_t base, bool leads)
+{
+	int error = 0;
+
+	for (uint32_t i = nh_limit_first[base]; i != 0; i = nh_limit_next[i]) {
+		struct nexthop nh = nh_limited_copy(base, nh_limit_mtu[i]);
+
+		if (nh_lead[i] == NH_DIVERTED && !leads)
+			continue;
+		nh_lead[i] = NH_OWNED;
+		if (nh_object_swap(i, &nh) != 0)
+			error = -ENOMEM;
+	}
+	return error;
+}
+
+/*
+ * => control; the next hop that is what base is, and follows its changes, but has no larger MTU than this one; with a
+ * reference.  NH_NOROUTE_INDEX: no memory
+ */
+uint32_t
+nexthop_limited(uint32_t base, uint32_t mtu)
+{
+	struct nexthop nh = nh_limited_copy(base, mtu);
+	uint32_t i = nh_limit_first[base];
+
+	ASSERT_CONTROL();
+	MP_ASSERT(nh_limit_base[base] == 0 && mtu <= UINT16_MAX);
+	while (i != 0 && nh_limit_mtu[i] != mtu)
+		i = nh_limit_next[i];
+	if (i == 0) {
+		i = nexthop_alloc(&nh);
+		if (i == NH_NOROUTE_INDEX)
+			return i;
+		nexthop_ref(base);
+		nh_limit_mtu[i] = (uint16_t)mtu;
+		nh_limit_base[i] = base;
+		nh_limit_next[i] = nh_limit_first[base];
+		nh_limit_first[base] = i;
+		return i;
+	}
+	if (nh_lead[i] != NH_OWNED) {
+		if (nh_object_swap(i, &nh) != 0)
+			return NH_NOROUTE_INDEX;
+		nh_lead[i] = NH_OWNED;
+	}
+	nexthop_ref(i);
+	return i;
+}
+
+/* => control; what it follows, or itself */
+uint32_t
+nexthop_base(uint32_t index)
+{
+	return nh_limit_base[index] != 0 ? nh_limit_base[index] : index;
+}
+
+static void
+nh_limited_gone(uint32_t index)
+{
+	uint32_t base = nh_limit_base[index], *p = &nh_limit_first[base];
+
+	if (base == 0)
+		return;
+	while (*p != index)
+		p = &nh_limit_next[*p];
+	*p = nh_limit_next[index];
+	nh_limit_next[index] = nh_limit_base[index] = 0;
+	nexthop_release(base);
+}
+
 int
 nexthop_replace(uint32_t index, const struct nexthop *nh)
 {
+	bool leads = nh->nh_type != NH_UNRESOLVED && nh->nh_type != NH_GLEAN && nh->nh_type != NH_BLACKHOLE;
+	int error;
+
 	ASSERT_CONTROL();
-	if (nh_is_diverted[index] && (nh->nh_type == NH_UNRESOLVED || nh->nh_type == NH_GLEAN))
+	if (nh_lead[index] == NH_DIVERTED && !leads)
 		return 0; /* nobody is there: packets go where they were diverted to */
-	nh_is_diverted[index] = false;
-	return nh_object_swap(index, nh);
+	nh_lead[index] = NH_OWNED;
+	error = nh_object_swap(index, nh);
+	if (error == 0 && nh_limit_first[index] != 0)
+		error = nh_limited_follow(index, leads);
+	return error;
 }
 
 /*
@@ -225,16 +330,24 @@ nexthop_divert(uint32_t index, uint32_t to)
 		}
 	}
 	error = nh_object_swap(index, &nh);
-	if (error == 0)
-		nh_is_diverted[index] = true;
-	return error;
+	if (error != 0)
+		return error;
+	nh_lead[index] = NH_DIVERTED;
+	return nh_limited_follow(index, false);
 }
 
 /* => control; do packets that name the index go elsewhere? */
 bool
 nexthop_diverted(uint32_t index)
 {
-	return index < NH_MAX && nh_is_diverted[index];
+	return index < NH_MAX && nh_lead[index] == NH_DIVERTED;
+}
+
+/* => control; do they, or did they when its owner got it back and did not use it yet? */
+bool
+nexthop_leads_away(uint32_t index)
+{
+	return index < NH_MAX && nh_lead[index] != NH_OWNED;
 }
 
 bool
@@ -244,7 +357,7 @@ nexthop_restore(uint32_t index)
 
 	ASSERT_CONTROL();
 	if (was)
-		nh_is_diverted[index] = false;
+		nh_lead[index] = NH_RESTORED;
 	return was;
 }
 
@@ -294,8 +407,11 @@ nexthop_release(uint32_t index)
 	if (index < NH_FIRST_DYNAMIC)
 		return;
 	MP_ASSERT(index < NH_MAX && nh_refs[index] > 0);
-	if (--nh_refs[index] == 0 && nexthop_get(index) != &nh_fixed[NH_BLACKHOLE_INDEX])
+	if (--nh_refs[index] > 0)
+		return;
+	if (nexthop_get(index) != &nh_fixed[NH_BLACKHOLE_INDEX])
 		mp_defer(&nexthop_get(index)->nh_deferred, nh_index_retire);
+	nh_limited_gone(index);
 }
 
 uint32_t
@@ -319,6 +435,8 @@ nexthop_used(uint32_t index)
 		used |= atomic_load_explicit(&nexthop_marks[i][index], memory_order_relaxed) == mark;
 	if (used)
 		atomic_store_explicit(&nh->nh_mark, nh_mark_next(index, mark), memory_order_relaxed);
+	for (uint32_t i = nh_limit_first[index]; i != 0; i = nh_limit_next[i])
+		used |= nexthop_used(i);
 	return used;
 }
 

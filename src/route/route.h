@@ -166,18 +166,20 @@ uint32_t nexthop_count(void);
 #define RTF_ANNOUNCE  0x20000
 #define RTF_LOCAL     0x40000
 #define RTF_BROADCAST 0x80000
+#define RTF_LEARNED   0x1000000 /* from packets, not from the administrator: not saved; never shown */
 
 struct rt_path { /* one next hop of a route */
 	bool has_gw;
 	union in_any gw;
 	uint16_t gw_ifindex; /* the gateway's or the route's interface; 0: found by the gateway */
 	uint16_t weight;     /* 1.. */
+	uint32_t mtu;	     /* this way's own, 0: the route's */
 };
 
 struct rt_spec {
 	uint8_t family;
 	uint8_t plen;
-	uint32_t flags;	     /* RTF_* asked for: STATIC, REJECT, BLACKHOLE, CONNECTED, PROTO1, PROTO2, ANNOUNCE */
+	uint32_t flags;	     /* RTF_* asked for: STATIC, REJECT, BLACKHOLE, CONNECTED, PROTO1, PROTO2, ANNOUNCE, ... */
 	uint32_t flags_mask; /* rt_change: which of them to change */
 	union in_any dst;
 	uint16_t dst_zone; /* interface index for link-local destinations (fe80::%IF/64), else 0 */
@@ -185,7 +187,9 @@ struct rt_spec {
 	unsigned npaths;  /* rt_change: 0 keeps the paths; rt_delete: 0 is any */
 	union in_any ifa; /* -ifa */
 	bool has_ifa;
-	uint32_t mtu; /* 0: the interface's */
+	uint32_t mtu;	 /* 0: the interface's */
+	bool mtu_lock;	 /* path MTU discovery does not lower it */
+	uint64_t expire; /* mp_now_ms() at which the route goes by itself; 0: never; rt_change: as it was */
 };
 
 /*
@@ -220,8 +224,9 @@ struct rt_result {
 	bool has_gw;
 	uint32_t flags;
 	uint32_t nh;
-	uint32_t mtu;	 /* the route's or the interface's */
+	uint32_t mtu;	 /* what packets to dst may have: the route's or the interface's */
 	uint32_t rt_mtu; /* the route's own, 0: none */
+	uint64_t expire; /* when the route, or that MTU, goes by itself; 0: never */
 	bool has_ifa;	 /* -ifa was given: the source address */
 	union in_any ifa;
 	union in_any dst;
@@ -230,12 +235,20 @@ struct rt_result {
 int rt_lookup(int family, const union in_any *dst, uint16_t zone, struct rt_result *);
 
 /*
+ * => control; somebody on the path to dst said that packets may have mtu octets there: what we send does not exceed that
+ * for a while.  valid: the report quotes a packet that we are known to have sent; others are believed while there are
+ * few.  Never raises, never below what the family asks for.  True if something changed.
+ */
+bool rt_pmtu(int family, const union in_any *dst, uint32_t mtu, bool valid);
+
+/*
  * Messages, as NetBSD's routing socket has them: to monitors (route.monitor) and to listeners in the process.
  */
 enum rtmsg_type {
 	RTMSG_ADD = 1,
 	RTMSG_DELETE = 2,
 	RTMSG_CHANGE = 3,
+	RTMSG_REDIRECT = 6,
 	RTMSG_MISS = 7,
 	RTMSG_IFANNOUNCE = 0x10,
 	RTMSG_IFINFO = 0x14,

@@ -45,7 +45,7 @@ rt_ifaddr_entry(
 	if (kind == RT_CONNECTED) {
 		struct rt_path path = {.gw_ifindex = ifp->if_index};
 
-		error = rt_group_get(t->family, &path, 1, &g);
+		error = rt_group_get(t->family, &path, 1, 0, 0, &g);
 		if (error == 0)
 			rt_group_attach(g, e);
 	} else {
@@ -241,8 +241,12 @@ rt_ifnet_changed(struct ifnet *ifp)
 	rt_ifnet_locals(ifp);
 	rt_gw_recheck_ifnet(ifp, false); /* connected and interface routes, and the gateways behind them */
 	rt_gw_recheck_ifnet(ifp, true);
-	if (rt_ifnet_active(ifp))
+	if (rt_ifnet_active(ifp)) {
 		rt_groups_up(ifp);
+	} else { /* what routes still lead there though their group does not any more goes with the group, too */
+		rt_groups_follow(AF_INET);
+		rt_groups_follow(AF_INET6);
+	}
 	rt_notify_ifinfo(ifp);
 }
 

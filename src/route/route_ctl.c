@@ -14,7 +14,7 @@
 
 #define RTF_SETTABLE                                                                                                   \
 	(RTF_STATIC | RTF_REJECT | RTF_BLACKHOLE | RTF_CONNECTED | RTF_PROTO1 | RTF_PROTO2 | RTF_ANNOUNCE |            \
-	    RTF_DYNAMIC | RTF_MODIFIED)
+	    RTF_DYNAMIC | RTF_MODIFIED | RTF_LEARNED)
 
 /* Multicast and link-local destinations of IPv6 exist once per zone. */
 static bool
@@ -76,9 +76,9 @@ rt_spec_group(const struct rt_spec *s, struct rt_group **gp)
 			loop.gw.in4.s_addr = htonl(INADDR_LOOPBACK);
 		else
 			loop.gw.in6 = in6addr_loopback;
-		error = rt_group_get(s->family, &loop, 1, gp);
+		error = rt_group_get(s->family, &loop, 1, s->mtu, 0, gp);
 	} else {
-		error = rt_group_get(s->family, s->paths, s->npaths, gp);
+		error = rt_group_get(s->family, s->paths, s->npaths, s->mtu, 0, gp);
 	}
 	if (error == 0 && !rt_group_reachable(*gp)) {
 		rt_group_put(*gp);
@@ -138,14 +138,19 @@ rt_add(const struct rt_spec *s)
 	e->re_has_ifa = s->has_ifa;
 	e->re_ifa = s->ifa;
 	e->re_mtu = s->mtu;
+	e->re_mtu_lock = s->mtu_lock;
 	rt_group_attach(g, e);
-	error = rt_entry_insert(t, &key, s->plen, e);
+	error = s->expire != 0 ? rt_expire_set(e, s->expire, 0) : 0;
+	if (error == 0)
+		error = rt_entry_insert(t, &key, s->plen, e);
 	if (error) {
+		rt_expire_clear(e);
 		rt_group_detach(e);
 		free(e);
 		return error;
 	}
 	rt_entry_notify(e, RTMSG_ADD);
+	rt_pmtu_recheck();
 	return 0;
 }
 
@@ -179,6 +184,52 @@ rt_entry_regroup(struct rt_table *t, struct rtentry *e, struct rt_group *g)
 	return 0;
 }
 
+/* The entry's paths, but for those that lose() names, as they were asked for; returns how many. */
+static unsigned
+rt_entry_paths(const struct rtentry *e, struct rt_path *paths, bool (*lose)(const struct rt_gpath *, const void *),
+    const void *arg)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < e->re_group->npaths; i++) {
+		const struct rt_gpath *p = &e->re_group->paths[i];
+
+		if (lose == NULL || (!lose(p, arg) && !p->gw->gone))
+			paths[n++] = (struct rt_path){
+			    .has_gw = p->gw->has_gw,
+			    .gw = p->gw->addr,
+			    .gw_ifindex = p->gw->ifindex,
+			    .weight = p->weight,
+			    .mtu = p->mtu,
+			};
+	}
+	return n;
+}
+
+static uint32_t
+rt_entry_pmtu(const struct rtentry *e)
+{
+	return e->re_timed != NULL ? e->re_timed->pmtu : 0;
+}
+
+/* => control; the route's own MTU, and what its path is said to have, 0: none; 0 or -errno: then nothing changed */
+int
+rt_entry_set_mtu(struct rt_table *t, struct rtentry *e, uint32_t mtu, uint32_t pmtu)
+{
+	struct rt_path paths[NH_MAXPATHS];
+	unsigned n = rt_entry_paths(e, paths, NULL, NULL);
+	struct rt_group *g;
+	int error;
+
+	ASSERT_CONTROL();
+	error = rt_group_get(t->family, paths, n, mtu, pmtu, &g);
+	if (error == 0)
+		error = rt_entry_regroup(t, e, g);
+	if (error == 0)
+		e->re_mtu = mtu;
+	return error;
+}
+
 int
 rt_change(const struct rt_spec *s)
 {
@@ -209,6 +260,8 @@ rt_change(const struct rt_spec *s)
 			path.gw = e->re_group->paths[0].gw->addr;
 			want.paths = &path;
 		}
+		if (want.mtu == 0)
+			want.mtu = e->re_mtu;
 		error = rt_spec_group(&want, &g);
 		if (error == 0)
 			error = rt_entry_regroup(t, e, g);
@@ -224,10 +277,18 @@ rt_change(const struct rt_spec *s)
 		e->re_has_ifa = true;
 		e->re_ifa = s->ifa;
 	}
-	if (s->mtu != 0)
+	if (rt_entry_pmtu(e) != 0 && (s->npaths > 0 || s->mtu != 0))
+		rt_expire_clear(e); /* it was of another path */
+	if (s->npaths > 0 && s->mtu != 0)
 		e->re_mtu = s->mtu;
-	error = rt_node_update(t, n);
+	else if (s->mtu != 0)
+		error = rt_entry_set_mtu(t, e, s->mtu, 0);
+	if (error == 0 && s->expire != 0)
+		error = rt_expire_set(e, s->expire, 0);
+	if (error == 0)
+		error = rt_node_update(t, n);
 	rt_entry_notify(e, RTMSG_CHANGE);
+	rt_pmtu_recheck();
 	return error;
 }
 
@@ -238,16 +299,10 @@ rt_delete_paths(
 {
 	struct rt_path paths[NH_MAXPATHS];
 	struct rt_group *g;
-	unsigned n = 0;
+	unsigned n = rt_entry_paths(e, paths, lose, arg);
 	int error;
 
-	for (unsigned i = 0; i < e->re_group->npaths; i++) {
-		const struct rt_gpath *p = &e->re_group->paths[i];
-
-		if (!lose(p, arg) && !p->gw->gone)
-			paths[n++] = (struct rt_path){p->gw->has_gw, p->gw->addr, p->gw->ifindex, p->weight};
-	}
-	error = rt_group_get(t->family, paths, n, &g);
+	error = rt_group_get(t->family, paths, n, e->re_mtu, rt_entry_pmtu(e), &g);
 	if (error == 0)
 		error = rt_entry_regroup(t, e, g);
 	if (error == 0)
@@ -300,6 +355,23 @@ rt_delete_entry(struct rt_table *t, struct rtentry *e)
 	rt_entry_disown(e);
 	rt_entry_remove(t, e);
 	rt_notify(&m); /* last: listeners may let neighbours go, whose next hops nobody names any more */
+	rt_pmtu_recheck();
+}
+
+/* => control; the entry's time is over, or that of its path MTU */
+void
+rt_entry_expired(struct rtentry *e)
+{
+	struct rt_table *t = rt_table_of(e->re_group->family);
+
+	ASSERT_CONTROL();
+	if (rt_entry_pmtu(e) == 0) {
+		rt_delete_entry(t, e);
+		return;
+	}
+	rt_expire_clear(e);
+	if (rt_entry_set_mtu(t, e, e->re_mtu, 0) == 0)
+		rt_entry_notify(e, RTMSG_CHANGE);
 }
 
 int
@@ -356,6 +428,49 @@ rt_node_usable(const struct rt_node *n, void *arg)
 	return false;
 }
 
+static struct rtentry *
+rt_entry_find(struct rt_table *t, const struct rt_key *key)
+{
+	struct rt_node *n = rib_match(t, key, rt_node_usable, NULL);
+	struct rtentry *e;
+
+	for (e = n != NULL ? n->rn_routes : NULL; e != NULL && !rt_entry_active(e); e = e->re_next)
+		;
+	return e;
+}
+
+/* => control; the entry that rt_lookup found for an address without zone */
+struct rtentry *
+rt_entry_match(int family, const union in_any *dst)
+{
+	struct rt_key key = rt_key_make(family, dst, 0);
+
+	ASSERT_CONTROL();
+	return rt_entry_find(rt_table_of(family), &key);
+}
+
+/* What packets by the route may have: by several paths, as much as each of them takes. */
+static void
+rt_entry_mtu(const struct rtentry *e, struct rt_result *r)
+{
+	uint32_t most = r->ifp != NULL ? r->ifp->if_mtu : 0;
+
+	for (unsigned i = 0; e->re_group != NULL && i < e->re_group->npaths; i++) {
+		const struct rt_gw *gw = e->re_group->paths[i].gw;
+		uint32_t mtu =
+		    gw->ifp != NULL && (gw->mtu == 0 || gw->mtu > gw->ifp->if_mtu) ? gw->ifp->if_mtu : gw->mtu;
+
+		if (gw->nh == 0)
+			continue;
+		if (gw->mtu != 0 && (r->rt_mtu == 0 || gw->mtu < r->rt_mtu))
+			r->rt_mtu = gw->mtu;
+		if (most == 0 || mtu < most)
+			most = mtu;
+	}
+	r->mtu = most;
+	r->expire = e->re_timed != NULL ? e->re_timed->when : 0;
+}
+
 int
 rt_lookup(int family, const union in_any *dst, uint16_t zone, struct rt_result *r)
 {
@@ -363,22 +478,20 @@ rt_lookup(int family, const union in_any *dst, uint16_t zone, struct rt_result *
 	bool zoned = rt_is_zoned(family, dst);
 	struct rt_key key = rt_key_make(family, dst, zoned ? zone : 0);
 	const struct rtentry *e;
-	struct rt_node *n;
+	const struct rt_node *n;
 
 	ASSERT_CONTROL();
 	memset(r, 0, sizeof(*r));
 	if (zoned && zone == 0)
 		return -ENETUNREACH;
-	n = rib_match(t, &key, rt_node_usable, NULL);
-	if (n == NULL || (zoned && n->rn_plen < 10))
+	e = rt_entry_find(t, &key);
+	if (e == NULL || (zoned && e->re_node->rn_plen < 10))
 		return -EHOSTUNREACH;
-	for (e = n->rn_routes; !rt_entry_active(e); e = e->re_next)
-		;
+	n = e->re_node;
 	r->ifp = rt_entry_ifp(e);
 	r->flags = rt_entry_flags(e);
 	r->nh = rt_entry_nh(e);
-	r->mtu = e->re_mtu != 0 || r->ifp == NULL ? e->re_mtu : r->ifp->if_mtu;
-	r->rt_mtu = e->re_mtu;
+	rt_entry_mtu(e, r);
 	r->has_ifa = e->re_has_ifa;
 	r->ifa = e->re_ifa;
 	r->plen = n->rn_plen;
@@ -472,6 +585,7 @@ route_fini(void)
 	ASSERT_CONTROL();
 	mp_slices_finish();
 	rt_monitor_fini();
+	rt_expire_fini();
 	for (unsigned i = 0; i < 2; i++) {
 		struct rt_table *t = i == 0 ? &rt_table4 : &rt_table6;
 		struct rt_node *n = NULL;

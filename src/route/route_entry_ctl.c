@@ -129,7 +129,7 @@ rt_entry_ifp(const struct rtentry *e)
 uint32_t
 rt_entry_flags(const struct rtentry *e)
 {
-	uint32_t flags = e->re_flags;
+	uint32_t flags = e->re_flags & ~(uint32_t)RTF_LEARNED;
 
 	if (rt_entry_active(e))
 		flags |= RTF_UP;
@@ -178,8 +178,7 @@ rt_node_parkable(const struct rt_node *n)
 		if (up->rn_nh != 0 && !nexthop_diverted(up->rn_nh))
 			return false;
 	for (const struct rtentry *e = n->rn_routes; e != NULL; e = e->re_next)
-		if (e->re_infib && e->re_group != NULL && e->re_group->nh == 0 && !rt_group_dying(e->re_group) &&
-		    rt_group_holds(e->re_group, n->rn_nh))
+		if (e->re_infib && e->re_group != NULL && rt_group_parks(e->re_group, n->rn_nh))
 			return true;
 	return false;
 }
@@ -335,5 +334,9 @@ rt_entry_remove(struct rt_table *t, struct rtentry *e)
 		rt_group_detach(e);
 	else if (e->re_kind != RT_NEIGH)
 		nexthop_release(e->re_nh);
+	if (e->re_timed != NULL) {
+		rt_pmtu_gone(e);
+		rt_expire_clear(e);
+	}
 	free(e);
 }

@@ -204,6 +204,8 @@ rt_shown_mtu(const struct rtentry *e)
 {
 	const struct ifnet *ifp;
 
+	if (e->re_timed != NULL && e->re_timed->pmtu != 0)
+		return e->re_timed->pmtu;
 	if (e->re_mtu != 0 || e->re_kind == RT_NEIGH)
 		return e->re_mtu;
 	ifp = rt_entry_ifp(e);

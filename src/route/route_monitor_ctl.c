@@ -108,6 +108,8 @@ rt_msg_name(enum rtmsg_type type)
 		return "RTM_DELETE";
 	case RTMSG_CHANGE:
 		return "RTM_CHANGE";
+	case RTMSG_REDIRECT:
+		return "RTM_REDIRECT";
 	case RTMSG_MISS:
 		return "RTM_MISS";
 	case RTMSG_IFANNOUNCE:

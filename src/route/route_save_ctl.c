@@ -46,7 +46,7 @@ save_node(struct rt_node *node, void *arg)
 	union in_any a;
 	size_t n;
 
-	if (e == NULL || e->re_kind != RT_STATIC || !(e->re_flags & RTF_STATIC))
+	if (e == NULL || e->re_kind != RT_STATIC || !(e->re_flags & RTF_STATIC) || (e->re_flags & RTF_LEARNED))
 		return ++s->seen % 16 != 0 || !mp_slice_over();
 	rt_key_addr(s->family, &node->rn_key, &a);
 	rt_format_dst(s->family, &a, node->rn_plen, dst, sizeof(dst));

@@ -33,6 +33,7 @@ struct rtentry {
 	uint8_t re_kind;		   /* [c] enum rt_kind */
 	bool re_infib;			   /* [c] false: workers do not look these up (IPv6 link-local, multicast) */
 	bool re_has_ifa;		   /* [c] */
+	bool re_mtu_lock;		   /* [c] the MTU is the administrator's alone */
 	uint32_t re_flags;		   /* [c] RTF_*, without UP */
 	uint32_t re_mtu;		   /* [c] 0: the interface's */
 	uint32_t re_nh;			   /* [c] next hop of those without a group */
@@ -42,6 +43,16 @@ struct rtentry {
 	struct rt_group *re_group;	   /* [c] or NULL */
 	TAILQ_ENTRY(rtentry) re_grouplink; /* [c] */
 	union in_any re_ifa;		   /* [c] -ifa */
+	struct rt_timed *re_timed;	   /* [c] of those that go by themselves, or whose path MTU does; or NULL */
+};
+
+struct rt_timed {
+	struct rtentry *entry;	    /* [c] */
+	uint64_t when;		    /* [c] mp_now_ms() */
+	uint32_t pos;		    /* [c] in the heap */
+	uint32_t pmtu;		    /* [c] it is this MTU that goes, which the path is said to have; 0: the route */
+	bool made;		    /* [c] a host route for a path MTU: in the list of those (route_pmtu_ctl.c) */
+	TAILQ_ENTRY(rt_timed) link; /* [c] of that list */
 };
 
 struct rt_node {
@@ -80,6 +91,7 @@ struct rt_gpath {
 	struct rt_gw *gw;	   /* [c] */
 	struct rt_group *group;	   /* [c] */
 	uint16_t weight;	   /* [c] */
+	uint32_t mtu;		   /* [c] its own, 0: the route's */
 	LIST_ENTRY(rt_gpath) link; /* [c] of the gateway */
 };
 
@@ -91,6 +103,7 @@ struct rt_gw {
 	bool gone;		/* [c] its interface was destroyed: out of the table, routes are leaving it */
 	bool silent;		/* [c] the neighbour has stopped to answer: of several paths, not this one */
 	uint16_t ifindex;	/* [c] 0: found through the table */
+	uint32_t mtu;		/* [c] of the routes that lead here, 0: the interface's */
 	uint16_t last;		/* [c] interface index it was found through last, to be shown */
 	union in_any addr;	/* [c] */
 	struct rt_key key;	/* [c] */
@@ -118,6 +131,7 @@ struct rt_group {
 		bool living;	   /* [c] diverted though its neighbour is there: given back to it */
 		union in_any addr; /* [c] of that neighbour */
 	} held[RT_HELD];	   /* [c] */
+	bool unpark;		   /* [c] no route may stay by what is held */
 	unsigned leaving;	   /* [c] paths that are gone: routes lose them, or go */
 	unsigned npaths;	   /* [c] */
 	struct rt_gpath paths[];   /* [c] */
@@ -131,6 +145,9 @@ void nexthop_fini(void);
 void nexthop_ifnet_detach(const struct ifnet *);
 int nexthop_divert(uint32_t index, uint32_t to);
 bool nexthop_diverted(uint32_t index);
+bool nexthop_leads_away(uint32_t index);
+uint32_t nexthop_limited(uint32_t base, uint32_t mtu);
+uint32_t nexthop_base(uint32_t index);
 
 /* rib_ctl.c: the trie */
 static inline struct rt_table *
@@ -179,11 +196,11 @@ void rt_groups_leave(struct rt_gw *);
 void rt_groups_up(const struct ifnet *);
 
 /* gateway_ctl.c */
-int rt_group_get(int family, const struct rt_path *, unsigned n, struct rt_group **);
+int rt_group_get(int family, const struct rt_path *, unsigned n, uint32_t mtu, uint32_t limit, struct rt_group **);
 void rt_group_attach(struct rt_group *, struct rtentry *);
 void rt_group_detach(struct rtentry *);
 void rt_group_unlink(struct rtentry *);
-bool rt_group_holds(const struct rt_group *, uint32_t nh);
+bool rt_group_parks(const struct rt_group *, uint32_t nh);
 bool rt_group_dying(const struct rt_group *);
 void rt_groups_follow(int family);
 void rt_groups_pass(int family);
@@ -199,6 +216,22 @@ void rt_gw_recheck_ifnet(const struct ifnet *, bool has_gw);
 void rt_entry_notify(const struct rtentry *, enum rtmsg_type);
 void rt_delete_entry(struct rt_table *, struct rtentry *);
 void rt_entry_leave(struct rtentry *);
+void rt_entry_expired(struct rtentry *);
+struct rtentry *rt_entry_match(int family, const union in_any *);
+int rt_entry_set_mtu(struct rt_table *, struct rtentry *, uint32_t mtu, uint32_t pmtu);
+
+/* route_pmtu_ctl.c */
+extern _Atomic int ip_mtudisc, ip_mtudisc_timeout, ip6_pmtu_expire, pmtu_hiwat, pmtu_lowat; /* [a] settings */
+void rt_pmtu_gone(const struct rtentry *);
+void rt_pmtu_recheck(void);
+int rt_pmtu_setting(int old, int now);
+
+/* route_expire_ctl.c, route_timer_ctl.c */
+int rt_expire_set(struct rtentry *, uint64_t when, uint32_t pmtu);
+void rt_expire_clear(struct rtentry *);
+bool rt_expire_run(uint64_t now, uint64_t *next);
+void rt_expire_arm(uint64_t when);
+void rt_expire_fini(void);
 
 /* route_addr_ctl.c */
 struct rtentry **rt_ifaddr_routes(struct ifaddr *);

@@ -77,6 +77,24 @@ rt_monitor_fini(void)
 {
 }
 
+void
+rt_expire_arm(uint64_t when)
+{
+}
+
+void
+rt_expire_fini(void)
+{
+}
+
+static uint64_t clock_ms = 1000;
+
+uint64_t
+mp_now_ms(void)
+{
+	return clock_ms;
+}
+
 static int
 family_of(const char *s)
 {
