@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* IPv4 on the control thread: start, stop, settings, and what workers hand up. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include <rte_random.h>
@@ -10,7 +11,8 @@
 #include "ip6/ip6_var.h"
 
 _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirects, ip_allowsrcrt, ip_forwsrcrt,
-    ip_maxfragpackets, icmp_bmcastecho, icmp_errppslimit, icmp_returndatabytes, tcp_rstppslimit;
+    ip_maxfragpackets, ip_maxfrags, ip_maxfragbytes, ip_fragttl, icmp_bmcastecho, icmp_errppslimit,
+    icmp_returndatabytes, tcp_rstppslimit;
 
 const struct sysctl_setting ip_settings[] = {
     {.name = "net.inet.ip.forwarding", .value = &ip_forwarding, .min = 0, .max = 1, .initial = 0},
@@ -20,7 +22,10 @@ const struct sysctl_setting ip_settings[] = {
     {.name = "net.inet.ip.forwsrcrt", .value = &ip_forwsrcrt, .min = 0, .max = 1, .initial = 0},
     {.name = "net.inet.ip.directed-broadcast", .value = &ip_directed_broadcast, .min = 0, .max = 1, .initial = 0},
     {.name = "net.inet.ip.allowsrcrt", .value = &ip_allowsrcrt, .min = 0, .max = 1, .initial = 0},
-    {.name = "net.inet.ip.maxfragpackets", .value = &ip_maxfragpackets, .min = 0, .max = 100000, .initial = 200},
+    {.name = "net.inet.ip.maxfragpackets", .value = &ip_maxfragpackets, .min = -1, .max = 100000, .initial = 200},
+    {.name = "net.inet.ip.maxfrags", .value = &ip_maxfrags, .min = -1, .max = 100000, .initial = 1000},
+    {.name = "net.inet.ip.maxfragbytes", .value = &ip_maxfragbytes, .min = -1, .max = INT_MAX, .initial = 4194304},
+    {.name = "net.inet.ip.fragttl", .value = &ip_fragttl, .min = 1, .max = 255, .initial = 30},
     /* NetBSD returns 8 octets; RFC 1812 asks for as much as fits 576. */
     {.name = "net.inet.icmp.returndatabytes", .value = &icmp_returndatabytes, .min = 8, .max = 528, .initial = 528},
     {.name = "net.inet.icmp.errppslimit", .value = &icmp_errppslimit, .min = -1, .max = 1000000, .initial = 100},
@@ -87,6 +92,7 @@ ip_init(void)
 		*t = (struct ip_thread){.id_step = step, .id = ((uint32_t)rte_rand() & ~(step - 1)) + i};
 		mp_workers[i]->proto[MP_SLOT_IP] = t;
 	}
+	frag_share_init();
 	error = in_if_init();
 	if (error != 0)
 		goto fail;
@@ -98,7 +104,7 @@ ip_init(void)
 	pkt_stage_register(PKT_NH_OUTPUT, nh_output);
 	pkt_stage_register(PKT_IP_LOCAL, ip_local_input_vec);
 	mp_punt_register(PUNT_ICMP, echo_ctl_input, 20000, 2000);
-	mp_punt_register(PUNT_FRAG, frag_ctl_input, 50000, 1000);
+	mp_punt_register(PUNT_FRAG, frag_ctl_input, FRAG_RATE, FRAG_BURST);
 	mp_punt_register(PUNT_LOCAL, local_ctl_input, 1000, 100);
 	return 0;
 fail_reass:

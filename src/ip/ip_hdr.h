@@ -112,6 +112,7 @@ enum {
 	ICMP6_PARAM_HEADER = 0,
 	ICMP6_PARAM_NEXTHDR = 1,
 	ICMP6_PARAM_OPTION = 2,
+	ICMP6_PARAM_CHAIN = 3, /* RFC 7112 */
 };
 
 struct udp_h {
@@ -136,6 +137,11 @@ struct ip6_frag_h {
 	uint32_t id;	  /* 4 */
 } __attribute__((packed, aligned(2)));
 _Static_assert(sizeof(struct ip6_frag_h) == 8, "IPv6 fragment header");
+
+/* The two low bits of type of service and traffic class (RFC 3168) */
+#define IP_ECN_MASK 3
+#define IP_ECN_NONE 0 /* the transport does not take marks */
+#define IP_ECN_CE   3 /* congestion experienced */
 
 #define IP6_FRAG_OFFMASK 0xfff8
 #define IP6_FRAG_MORE	 0x0001

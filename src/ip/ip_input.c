@@ -402,7 +402,7 @@ ip_local_run(struct worker *w, struct rte_mbuf *m)
 	meta->proto = ip->proto;
 	if (ip->off & htons(IPV4_MF | IPV4_OFFMASK)) {
 		COUNT(w, IP_FRAGMENTS);
-		mp_punt(w, PUNT_FRAG, m);
+		frag_punt(w, m, &ip->src, 3, 4, DROP_IP_FRAG_RATE);
 		return;
 	}
 	if (IN4_MULTICAST(ip->dst) && ip->dst != htonl(INADDR_ALLHOSTS_GROUP)) {

@@ -5,8 +5,6 @@
 #include "ip/ip_var.h"
 #include "ip/reass_ctl.h"
 
-#define IP_FRAG_TIMEOUT_MS 30000
-
 static void
 ip_reass_expired(struct rte_mbuf *m)
 {
@@ -14,8 +12,10 @@ ip_reass_expired(struct rte_mbuf *m)
 }
 
 static struct reass_table table = {
-    .maxpackets = &ip_maxfragpackets,
-    .timeout_ms = IP_FRAG_TIMEOUT_MS,
+    .max = {[REASS_PACKETS] = &ip_maxfragpackets, [REASS_FRAGS] = &ip_maxfrags, [REASS_OCTETS] = &ip_maxfragbytes},
+    .ttl = &ip_fragttl,
+    .net = 3,
+    .addr = 4,
     .c_dropped = C_IP_FRAGDROPPED,
     .c_overflow = C_IP_RCVMEMDROP,
     .c_timeout = C_IP_FRAGTIMEOUT,
@@ -23,6 +23,7 @@ static struct reass_table table = {
     .d_limit = DROP_IP_FRAG_LIMIT,
     .d_overlap = DROP_IP_FRAG_OVERLAP,
     .d_timeout = DROP_IP_FRAG_TIMEOUT,
+    .d_bad = DROP_IP_FRAG_BAD,
     .expired = ip_reass_expired,
 }; /* [c] */
 
@@ -31,18 +32,20 @@ ip_reass_input(struct rte_mbuf *m)
 {
 	struct worker *w = mp_control();
 	struct ipv4_h *ip = pkt_data(m, struct ipv4_h *);
-	uint32_t hlen = IPV4_HLEN(ip), len = m->pkt_len - hlen;
-	uint32_t off = (ntohs(ip->off) & IPV4_OFFMASK) * 8u;
-	bool more = (ip->off & htons(IPV4_MF)) != 0;
+	struct reass_piece p = {.hlen = IPV4_HLEN(ip),
+	    .off = (ntohs(ip->off) & IPV4_OFFMASK) * 8u,
+	    .len = m->pkt_len - IPV4_HLEN(ip),
+	    .more = (ip->off & htons(IPV4_MF)) != 0,
+	    .ecn = ip->tos & IP_ECN_MASK};
 	struct reass_key key = {{0}};
 
 	ASSERT_CONTROL();
-	if (len == 0 || (more && (len & 7) != 0)) {
+	if (p.len == 0 || (p.more && (p.len & 7) != 0)) {
 		COUNT(w, IP_BADFRAGS);
 		pkt_drop(w, m, DROP_IP_FRAG_BAD);
 		return;
 	}
-	if (hlen + off + len > IPV4_MAXPACKET) {
+	if (p.hlen + p.off + p.len > IPV4_MAXPACKET) {
 		COUNT(w, IP_TOOLONG);
 		pkt_drop(w, m, DROP_IP_FRAG_BAD);
 		return;
@@ -50,7 +53,7 @@ ip_reass_input(struct rte_mbuf *m)
 	memcpy(key.octets, &ip->src, 8);
 	memcpy(key.octets + 8, &ip->id, 2);
 	key.octets[10] = ip->proto;
-	m = reass_input(&table, &key, m, &hlen, off, len, more);
+	m = reass_input(&table, &key, m, &p);
 	if (m == NULL)
 		return;
 	if (m->pkt_len > IPV4_MAXPACKET) { /* the first had more options than the last */
@@ -61,6 +64,8 @@ ip_reass_input(struct rte_mbuf *m)
 	ip = pkt_data(m, struct ipv4_h *);
 	ip->len = htons((uint16_t)m->pkt_len);
 	ip->off = 0;
+	if (p.ce)
+		ip->tos |= IP_ECN_CE;
 	ip_set_sum(ip);
 	pkt_ctl_send(m, PKT_IP_LOCAL);
 }

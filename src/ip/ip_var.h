@@ -10,6 +10,7 @@
 #define SMPNET_IP_VAR_H
 
 #include "if/ifnet.h"
+#include "ip/frag_share.h"
 #include "ip/ip.h"
 #include "ip/ip_hdr.h"
 #include "mp/mp.h"
@@ -43,14 +44,16 @@ extern struct in_own *_Atomic in_own; /* [r] never NULL after ip_init */
 
 /* Per-thread state, at w->proto[MP_SLOT_IP] */
 struct ip_thread {
-	uint64_t icmp_full; /* [w] error rate limit: TSC at which the bucket is full again */
-	uint64_t tcp_full;  /* [w] the same for resets, of both families */
-	uint32_t id;	    /* [w] last datagram identification; threads use residue classes */
-	uint32_t id_step;   /* [I] */
+	uint64_t icmp_full;	   /* [w] error rate limit: TSC at which the bucket is full again */
+	uint64_t tcp_full;	   /* [w] the same for resets, of both families */
+	uint32_t id;		   /* [w] last datagram identification; threads use residue classes */
+	uint32_t id_step;	   /* [I] */
+	struct frag_shares shares; /* [w] */
 };
 
 extern _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirects, ip_allowsrcrt, ip_forwsrcrt,
-    ip_maxfragpackets, icmp_bmcastecho, icmp_errppslimit, icmp_returndatabytes, tcp_rstppslimit; /* [a] settings */
+    ip_maxfragpackets, ip_maxfrags, ip_maxfragbytes, ip_fragttl, icmp_bmcastecho, icmp_errppslimit,
+    icmp_returndatabytes, tcp_rstppslimit; /* [a] settings */
 
 #define SETTING(v) atomic_load_explicit(&(v), memory_order_relaxed)
 

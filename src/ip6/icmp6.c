@@ -89,8 +89,10 @@ icmp6_count_out(struct worker *w, uint8_t type, uint8_t code)
 			COUNT(w, ICMP6_E_HEADER);
 		else if (code == ICMP6_PARAM_NEXTHDR)
 			COUNT(w, ICMP6_E_NXTHDR);
-		else
+		else if (code == ICMP6_PARAM_OPTION)
 			COUNT(w, ICMP6_E_OPTION);
+		else
+			COUNT(w, ICMP6_E_UNKNOWN);
 		break;
 	case ICMP6_T_ECHOREPLY:
 		COUNT(w, ICMP6_OUT_ECHOREPLY);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* IPv6 on the control thread: start, stop, settings. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include <rte_random.h>
@@ -9,7 +10,7 @@
 #include "ip6/ip6_var.h"
 
 _Atomic int ip6_forwarding, ip6_hlim, ip6_sendredirects, ip6_hdrnestlimit, ip6_maxfragpackets, ip6_maxfrags,
-    icmp6_errppslimit;
+    ip6_maxfragbytes, ip6_fragttl, icmp6_errppslimit;
 
 static int
 forwarding_changed(int old, int new)
@@ -33,9 +34,11 @@ const struct sysctl_setting ip6_settings[] = {
     /* Redirects are not sent yet: 0 is what it does. */
     {.name = "net.inet6.ip6.redirect", .value = &ip6_sendredirects, .min = 0, .max = 0, .initial = 0},
     {.name = "net.inet6.ip6.hlim", .value = &ip6_hlim, .min = 1, .max = 255, .initial = 64},
-    {.name = "net.inet6.ip6.maxfragpackets", .value = &ip6_maxfragpackets, .min = 0, .max = 100000, .initial = 200},
+    {.name = "net.inet6.ip6.maxfragpackets", .value = &ip6_maxfragpackets, .min = -1, .max = 100000, .initial = 200},
     {.name = "net.inet6.ip6.hdrnestlimit", .value = &ip6_hdrnestlimit, .min = 0, .max = 255, .initial = 50},
-    {.name = "net.inet6.ip6.maxfrags", .value = &ip6_maxfrags, .min = 0, .max = 100000, .initial = 200},
+    {.name = "net.inet6.ip6.maxfrags", .value = &ip6_maxfrags, .min = -1, .max = 100000, .initial = 1000},
+    {.name = "net.inet6.ip6.maxfragbytes", .value = &ip6_maxfragbytes, .min = -1, .max = INT_MAX, .initial = 4194304},
+    {.name = "net.inet6.ip6.fragttl", .value = &ip6_fragttl, .min = 1, .max = 255, .initial = 60},
     {.name = "net.inet6.icmp6.errppslimit", .value = &icmp6_errppslimit, .min = -1, .max = 1000000, .initial = 100},
     {.name = NULL},
 };

@@ -133,3 +133,16 @@ ip6_headers(struct rte_mbuf *m, uint8_t *proto, uint32_t *offp, uint32_t *nxt_at
 		off += len;
 	}
 }
+
+void
+ip6_frag_strip(struct rte_mbuf *m, uint32_t off, uint32_t nxt_at, uint8_t nxt)
+{
+	uint8_t *p = pkt_data(m, uint8_t *);
+
+	p[nxt_at] = nxt;
+	memmove(p + sizeof(struct ip6_frag_h), p, off);
+	rte_pktmbuf_adj(m, sizeof(struct ip6_frag_h));
+	pkt_data(m, struct ipv6_h *)->plen = htons((uint16_t)(m->pkt_len - sizeof(struct ipv6_h)));
+	/* Neighbour discovery looks at this (RFC 6980). */
+	pkt_meta(m)->stage = PKT_IP6_LOCAL;
+}

@@ -356,6 +356,18 @@ udp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off, bool group)
 	icmp6_error(w, m, ICMP6_T_UNREACH, ICMP6_UNREACH_PORT, 0, DROP_IP6_NOPORT);
 }
 
+/* => true if the fragment header at off says that this is all: it is gone then */
+static bool
+ip6_frag_atomic(struct rte_mbuf *m, uint32_t off, uint32_t nxt_at)
+{
+	const struct ip6_frag_h *frag = rte_pktmbuf_mtod_offset(m, const struct ip6_frag_h *, off);
+
+	if ((frag->off & htons(IP6_FRAG_OFFMASK | IP6_FRAG_MORE)) != 0)
+		return false;
+	ip6_frag_strip(m, off, nxt_at, frag->nxt);
+	return true;
+}
+
 static void
 ip6_local_run(struct worker *w, struct rte_mbuf *m)
 {
@@ -388,8 +400,16 @@ ip6_local_run(struct worker *w, struct rte_mbuf *m)
 			pkt_drop(w, m, DROP_IP6_BADEXT);
 			return;
 		}
+		if (ip6_frag_atomic(m, off, nxt_at)) {
+			/* Whole as it is (RFC 6946).  It may be a fragment again, but not for ever. */
+			if (++meta->depth > PKT_MAXDEPTH)
+				pkt_drop(w, m, DROP_LOOP);
+			else
+				ip6_local_run(w, m);
+			return;
+		}
 		meta->aux = nxt_at;
-		mp_punt(w, PUNT_FRAG, m);
+		frag_punt(w, m, &ip6->src, 8, 16, DROP_IP6_FRAG_RATE);
 		break;
 	case IPPROTO_ICMPV6:
 		COUNT(w, IP6_DELIVERED);

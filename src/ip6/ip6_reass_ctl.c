@@ -5,8 +5,6 @@
 #include "ip/reass_ctl.h"
 #include "ip6/ip6_var.h"
 
-#define IP6_FRAG_TIMEOUT_MS 60000
-
 static void
 ip6_reass_expired(struct rte_mbuf *m)
 {
@@ -14,9 +12,10 @@ ip6_reass_expired(struct rte_mbuf *m)
 }
 
 static struct reass_table table = {
-    .maxpackets = &ip6_maxfragpackets,
-    .maxfrags = &ip6_maxfrags,
-    .timeout_ms = IP6_FRAG_TIMEOUT_MS,
+    .max = {[REASS_PACKETS] = &ip6_maxfragpackets, [REASS_FRAGS] = &ip6_maxfrags, [REASS_OCTETS] = &ip6_maxfragbytes},
+    .ttl = &ip6_fragttl,
+    .net = 8,
+    .addr = 16,
     .c_dropped = C_IP6_FRAGDROPPED,
     .c_overflow = C_IP6_FRAGOVERFLOW,
     .c_timeout = C_IP6_FRAGTIMEOUT,
@@ -24,63 +23,104 @@ static struct reass_table table = {
     .d_limit = DROP_IP6_FRAG_LIMIT,
     .d_overlap = DROP_IP6_FRAG_OVERLAP,
     .d_timeout = DROP_IP6_FRAG_TIMEOUT,
+    .d_bad = DROP_IP6_FRAG_BAD,
     .expired = ip6_reass_expired,
 }; /* [c] */
+
+/* => are all headers here, from the one at off on (of type nxt) through the upper layer's (RFC 7112)? */
+static bool
+ip6_chain_whole(const struct rte_mbuf *m, uint32_t off, uint8_t nxt)
+{
+	for (unsigned n = 0; n < 64; n++) {
+		uint8_t buf[13];
+		const uint8_t *p;
+
+		switch (nxt) {
+		case IPPROTO_HOPOPTS:
+		case IPPROTO_DSTOPTS:
+		case IPPROTO_ROUTING:
+			p = rte_pktmbuf_read(m, off, 2, buf);
+			if (p == NULL)
+				return false;
+			nxt = p[0];
+			off += (p[1] + 1u) * 8;
+			if (off > m->pkt_len)
+				return false;
+			break;
+		case IPPROTO_TCP:
+			p = rte_pktmbuf_read(m, off, 13, buf);
+			return p != NULL && off + RTE_MAX((p[12] >> 4) * 4u, 20u) <= m->pkt_len;
+		case IPPROTO_UDP:
+		case IPPROTO_ICMPV6:
+		case IPPROTO_FRAGMENT:
+			return off + 8 <= m->pkt_len;
+		case IPPROTO_IPV6:
+			return off + sizeof(struct ipv6_h) <= m->pkt_len;
+		default:
+			return true;
+		}
+	}
+	return true; /* too many, which is for whoever gets the whole to say */
+}
 
 void
 ip6_reass_input(struct rte_mbuf *m)
 {
 	struct worker *w = mp_control();
 	struct pktmeta *meta = pkt_meta(m);
-	struct ipv6_h *ip6 = pkt_data(m, struct ipv6_h *);
-	uint32_t fragoff = meta->l4off, nxt_at = meta->aux, hlen = fragoff + (uint32_t)sizeof(struct ip6_frag_h);
+	const struct ipv6_h *ip6 = pkt_data(m, const struct ipv6_h *);
+	uint32_t fragoff = meta->l4off, hlen = fragoff + (uint32_t)sizeof(struct ip6_frag_h);
 	const struct ip6_frag_h *frag = rte_pktmbuf_mtod_offset(m, const struct ip6_frag_h *, fragoff);
-	uint32_t off = ntohs(frag->off) & IP6_FRAG_OFFMASK, len = m->pkt_len - hlen;
-	bool more = (frag->off & htons(IP6_FRAG_MORE)) != 0;
-	uint8_t nxt = frag->nxt;
+	struct reass_piece p = {.hlen = hlen,
+	    .off = ntohs(frag->off) & IP6_FRAG_OFFMASK,
+	    .len = m->pkt_len - hlen,
+	    .more = (frag->off & htons(IP6_FRAG_MORE)) != 0,
+	    .ecn = ntohl(ip6->flow) >> 20 & IP_ECN_MASK};
 	struct reass_key key = {{0}};
 
 	ASSERT_CONTROL();
 	MP_ASSERT(m->data_len >= hlen);
-	if (more && (len & 7) != 0) {
+	if (p.more && (p.len & 7) != 0) {
 		icmp6_error(
 		    w, m, ICMP6_T_PARAMPROB, ICMP6_PARAM_HEADER, offsetof(struct ipv6_h, plen), DROP_IP6_FRAG_BAD);
 		return;
 	}
-	if (fragoff - sizeof(*ip6) + off + len > UINT16_MAX) {
+	if (fragoff - sizeof(*ip6) + p.off + p.len > UINT16_MAX) {
 		icmp6_error(w, m, ICMP6_T_PARAMPROB, ICMP6_PARAM_HEADER, fragoff + 2, DROP_IP6_FRAG_BAD);
 		return;
 	}
-	if (len == 0) {
+	if (p.len == 0) {
 		COUNT(w, IP6_FRAGDROPPED);
 		pkt_drop(w, m, DROP_IP6_FRAG_BAD);
 		return;
 	}
-	if (off != 0 || more) { /* else it is whole as it is (RFC 6946) */
-		memcpy(key.octets, &ip6->src, 32);
-		memcpy(key.octets + 32, &frag->id, 4);
-		m = reass_input(&table, &key, m, &hlen, off, len, more);
-		if (m == NULL)
-			return;
-		/* The first fragment's headers are the datagram's. */
-		fragoff = pkt_meta(m)->l4off;
-		nxt_at = pkt_meta(m)->aux;
-		nxt = rte_pktmbuf_mtod_offset(m, const struct ip6_frag_h *, fragoff)->nxt;
+	if (p.off == 0 && !ip6_chain_whole(m, hlen, frag->nxt)) {
+		icmp6_error(w, m, ICMP6_T_PARAMPROB, ICMP6_PARAM_CHAIN, 0, DROP_IP6_FRAG_BAD);
+		return;
 	}
-	/* Fragments inside fragments come round again, but not for ever. */
-	if (++pkt_meta(m)->depth > PKT_MAXDEPTH) {
+	memcpy(key.octets, &ip6->src, 32);
+	memcpy(key.octets + 32, &frag->id, 4);
+	if (IN6_LINKLOCAL(&ip6->src) || IN6_LINKLOCAL(&ip6->dst)) /* such addresses are one host's on each link */
+		memcpy(key.octets + 36, &meta->iif, 2);
+	m = reass_input(&table, &key, m, &p);
+	if (m == NULL)
+		return;
+	meta = pkt_meta(m);
+	if (++meta->depth > PKT_MAXDEPTH) {
 		pkt_drop(w, m, DROP_LOOP);
 		return;
 	}
-	uint8_t *p = pkt_data(m, uint8_t *);
-	p[nxt_at] = nxt;
-	memmove(p + sizeof(struct ip6_frag_h), p, fragoff);
-	rte_pktmbuf_adj(m, sizeof(struct ip6_frag_h));
-	if (m->pkt_len - sizeof(*ip6) > UINT16_MAX) {
+	if (m->pkt_len - sizeof(struct ip6_frag_h) - sizeof(*ip6) > UINT16_MAX) {
+		COUNT(w, IP6_FRAGDROPPED); /* the first had more headers than the last */
 		pkt_drop(w, m, DROP_IP6_FRAG_BAD);
 		return;
 	}
-	pkt_data(m, struct ipv6_h *)->plen = htons((uint16_t)(m->pkt_len - sizeof(*ip6)));
+	/* The first fragment's headers are the datagram's. */
+	fragoff = p.hlen - (uint32_t)sizeof(struct ip6_frag_h);
+	frag = rte_pktmbuf_mtod_offset(m, const struct ip6_frag_h *, fragoff);
+	if (p.ce)
+		pkt_data(m, struct ipv6_h *)->flow |= htonl(IP_ECN_CE << 20);
+	ip6_frag_strip(m, fragoff, meta->aux, frag->nxt);
 	pkt_ctl_send(m, PKT_IP6_LOCAL);
 }
 

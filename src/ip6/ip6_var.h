@@ -58,7 +58,7 @@ struct ip6_thread {
 };
 
 extern _Atomic int ip6_forwarding, ip6_hlim, ip6_sendredirects, ip6_hdrnestlimit, ip6_maxfragpackets, ip6_maxfrags,
-    icmp6_errppslimit; /* [a] settings */
+    ip6_maxfragbytes, ip6_fragttl, icmp6_errppslimit; /* [a] settings */
 
 /* Addresses in packets lie at any even place: copy before use. */
 static inline struct in6_addr
@@ -199,6 +199,12 @@ bool ip6_options(struct rte_mbuf *, uint32_t off, uint32_t *len, struct ip6_erro
  * (IPPROTO_FRAGMENT where it is one), *off its offset, *nxt_at the offset of the field that named it.
  */
 bool ip6_headers(struct rte_mbuf *, uint8_t *proto, uint32_t *off, uint32_t *nxt_at, struct ip6_error *err);
+
+/*
+ * => packet-owning thread; takes out the fragment header at off (contiguous from the start); nxt becomes what the octet at
+ * nxt_at names.  The packet counts as one that came in fragments.
+ */
+void ip6_frag_strip(struct rte_mbuf *, uint32_t off, uint32_t nxt_at, uint8_t nxt);
 
 /* ip6_output.c */
 /* => packet-owning thread; one packet of our own, complete with header.  Takes it. */
