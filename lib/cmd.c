@@ -20,16 +20,16 @@ static const struct {
 } commands[] = {
     {"ifconfig", cmd_ifconfig,
 	"usage: ifconfig [-h] [-m] [-N] [-v] [-z] [-L] [--json] [interface | index] [inet | inet6 | link]\n"
-	"       ifconfig -a [-b | -d | -s | -u] [-h] [-m] [-N] [-v] [-z] [-L] [--json]\n"
+	"       ifconfig -a [-b | -d | -s | -u] [-h] [-m] [-N] [-v] [-z] [-L] [--json] [inet | inet6 | link]\n"
 	"       ifconfig -l [-b | -d | -s | -u]\n"
 	"       ifconfig -s interface\n"
 	"       ifconfig -C\n"
-	"       ifconfig -w seconds\n"
+	"       ifconfig -w seconds [-W seconds]\n"
 	"       ifconfig interface create | destroy\n"
 	"       ifconfig interface [af] [address[/prefixlen] [dest_address]] [alias | -alias | delete]\n"
-	"               [netmask mask] [prefixlen n] [broadcast addr] [anycast] [[-]deprecated]\n"
+	"               [netmask mask] [prefixlen n] [broadcast addr] [[-]anycast] [[-]deprecated]\n"
 	"               [pltime n] [vltime n] [eui64]\n"
-	"       ifconfig interface [up | down] [mtu n] [metric n] [link addr [active]] [[-]arp] [[-]debug]\n"
+	"       ifconfig interface [up | down] [mtu n] [metric n] [link addr [active | delete]] [[-]arp] [[-]debug]\n"
 	"               [[-]link0] [[-]link1] [[-]link2] [[-]promisc] [linkstr file | -linkstr]\n"
 	"               [media auto | none] [queues n]\n"},
     {"route", cmd_route,

@@ -188,6 +188,8 @@ address_keyword(struct cmd_ctx *ctx, int family, char *const *w, struct address 
 	}
 	if (strcmp(w[0], "anycast") == 0)
 		a->anycast = true;
+	else if (strcmp(w[0], "-anycast") == 0)
+		a->anycast = false;
 	else if (strcmp(w[0], "deprecated") == 0)
 		a->deprecated = 1;
 	else if (strcmp(w[0], "-deprecated") == 0)
@@ -221,6 +223,23 @@ argument:
 	}
 	a->word = w[0];
 	return error != 0 ? error : 2;
+}
+
+/* "link MAC", with what is to be done with it.  Returns the words taken. */
+static int
+link_address(struct cmd_ctx *ctx, const char *ifname, const char *mac, const char *what)
+{
+	bool delete = what != NULL && (strcmp(what, "delete") == 0 || strcmp(what, "-alias") == 0);
+	json_t *p;
+
+	if (what != NULL && strcmp(what, "active") == 0) {
+		cmd_set(ctx, call_set(ctx, ifname, "SIOCALIFADDR"), "link", json_string(mac));
+		return 3;
+	}
+	p = cmd_call(ctx, delete ? "if.link.delete" : "if.link.add", delete ? "SIOCDLIFADDR" : "SIOCALIFADDR");
+	cmd_set(ctx, p, "name", json_string(ifname));
+	cmd_set(ctx, p, "link", json_string(mac));
+	return delete || (what != NULL && strcmp(what, "alias") == 0) ? 3 : 2;
 }
 
 /* One keyword about the interface.  Returns the words taken, 0: not such a keyword, or -errno. */
@@ -257,11 +276,7 @@ interface_keyword(struct cmd_ctx *ctx, const char *ifname, char *const *w)
 	if (strcmp(w[0], "link") == 0) {
 		if ((error = cmd_lladdr(ctx, w[0], w[1], mac)) != 0)
 			return error;
-		if (w[2] != NULL && (strcmp(w[2], "delete") == 0 || strcmp(w[2], "-alias") == 0))
-			return cmd_fail(
-			    ctx, ENOTSUP, "link %s %s: not supported: an interface has one link address", w[1], w[2]);
-		cmd_set(ctx, call_set(ctx, ifname, "SIOCALIFADDR"), "link", json_string(mac));
-		return w[2] != NULL && strcmp(w[2], "active") == 0 ? 3 : 2;
+		return link_address(ctx, ifname, mac, w[2]);
 	}
 	if (strcmp(w[0], "linkstr") == 0) {
 		if (w[1] == NULL)

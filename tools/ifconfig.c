@@ -9,7 +9,7 @@
 #include "tool.h"
 
 struct show {
-	bool all, list, brief_up, brief_down, ether, check, kinds, lifetimes, media, numeric_only, human, zero, json;
+	bool all, list, brief_up, brief_down, ether, check, kinds, lifetimes, media, names, human, zero, json;
 	int verbose;
 	const char *family; /* inet, inet6, link, or NULL */
 };
@@ -17,6 +17,7 @@ struct show {
 #define IFF_UP		0x0001
 #define IFF_RUNNING	0x0040
 #define IFF_POINTOPOINT 0x0010
+#define FOREVER		0xffffffffLL
 
 static void
 print_flags(FILE *f, long long bits, const json_t *names)
@@ -44,13 +45,20 @@ print_address_flags(FILE *f, const json_t *a)
 	}
 }
 
+/* Both lifetimes, unless neither ends. */
 static void
-print_lifetime(FILE *f, const char *name, const json_t *v)
+print_lifetimes(FILE *f, const json_t *a)
 {
-	if (json_is_integer(v) && json_integer_value(v) != 0xffffffffLL)
-		fprintf(f, " %s %lld", name, (long long)json_integer_value(v));
-	else
-		fprintf(f, " %s infty", name);
+	static const char *const names[] = {"pltime", "vltime"};
+
+	if (jint(a, names[0]) == FOREVER && jint(a, names[1]) == FOREVER)
+		return;
+	for (int i = 0; i < 2; i++) {
+		if (jint(a, names[i]) == FOREVER)
+			fprintf(f, " %s infty", names[i]);
+		else
+			fprintf(f, " %s %lld", names[i], jint(a, names[i]));
+	}
 }
 
 static void
@@ -60,6 +68,7 @@ print_address(FILE *f, const json_t *ifp, const json_t *a, const struct show *o)
 	const char *address = jstr(a, "address"), *peer = jstr(a, "peer");
 	long long scope = jint(a, "scopeid");
 
+	address = addr_name(address, !o->names);
 	zoned = v6 && strncasecmp(address, "fe80:", 5) == 0 && strchr(address, '%') == NULL;
 	fprintf(f, "\t%s %s%s%s/%lld", v6 ? "inet6" : "inet", address, zoned ? "%" : "", zoned ? jstr(ifp, "name") : "",
 	    jint(a, "plen"));
@@ -70,10 +79,8 @@ print_address(FILE *f, const json_t *ifp, const json_t *a, const struct show *o)
 	print_address_flags(f, a);
 	if (v6 && (scope != 0 || strchr(address, '%') != NULL || zoned))
 		fprintf(f, " scopeid 0x%llx", (unsigned long long)(scope != 0 ? scope : jint(ifp, "index")));
-	if (v6 && o->lifetimes) {
-		print_lifetime(f, "pltime", json_object_get(a, "pltime"));
-		print_lifetime(f, "vltime", json_object_get(a, "vltime"));
-	}
+	if (v6 && o->lifetimes)
+		print_lifetimes(f, a);
 	fputc('\n', f);
 }
 
@@ -194,7 +201,10 @@ ifconfig_print(FILE *f, const json_t *ifp, const struct show *o)
 	}
 	if (o->verbose > 1)
 		print_queues(f, ifp);
-	/* The order in which NetBSD shows them: inet6, then inet. */
+	/* The order in which NetBSD shows them: link addresses that are not in use, inet6, inet. */
+	if (o->family == NULL || strcmp(o->family, "link") == 0)
+		json_array_foreach (json_object_get(ifp, "lladdrs"), i, a)
+			fprintf(f, "\tlink %s\n", json_string_value(a));
 	for (int af = 0; af < 2; af++) {
 		if (o->family != NULL && strcmp(o->family, families[af]) != 0)
 			continue;
@@ -250,31 +260,50 @@ interfaces(const char *name, bool zero)
 	return list;
 }
 
-/* -w: until no address is tentative. */
-static int
-wait_dad(double seconds)
+static double
+seconds_now(void)
 {
-	struct timespec tick = {.tv_nsec = 100000000}, now, end;
-	const json_t *ifp, *a;
-	size_t i, j;
+	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += (time_t)seconds;
-	end.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* Does an address of an interface that is up have the flag? */
+static bool
+any_address(const char *flag)
+{
+	json_t *list = tool_call("if.list", NULL), *ifp, *a, *n;
+	bool found = false;
+	size_t i, j, k;
+
+	json_array_foreach (list, i, ifp) {
+		if (!(jint(ifp, "flags") & IFF_UP))
+			continue;
+		json_array_foreach (json_object_get(ifp, "addresses"), j, a)
+			json_array_foreach (json_object_get(a, "flags"), k, n)
+				found |= strcmp(json_string_value(n), flag) == 0;
+	}
+	json_decref(list);
+	return found;
+}
+
+/*
+ * -w, -W: until no address is tentative, or detached, of interfaces that are up; 0 seconds: as long as it takes.  Time
+ * spent on carriers is part of -w's.
+ */
+static int
+wait_addresses(double tentative, double detached)
+{
+	struct timespec tick = {.tv_nsec = 100000000};
+	double start = seconds_now();
+
 	for (;;) {
-		json_t *list = tool_call("if.list", NULL), *n;
-		bool tentative = false;
-		size_t k;
+		double waited = seconds_now() - start;
 
-		json_array_foreach (list, i, ifp)
-			json_array_foreach (json_object_get(ifp, "addresses"), j, a)
-				json_array_foreach (json_object_get(a, "flags"), k, n)
-					tentative |= strcmp(json_string_value(n), "TENTATIVE") == 0;
-		json_decref(list);
-		if (!tentative)
+		if (!(detached > waited && any_address("DETACHED")) && !any_address("TENTATIVE"))
 			return 0;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec > end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec))
+		if (tentative > 0 && waited >= tentative)
 			return 1;
 		nanosleep(&tick, NULL);
 	}
@@ -331,6 +360,8 @@ ifconfig_main(int argc, char **argv)
 {
 	struct show o = {.json = tool_option_json(&argc, argv)};
 	const char *name = NULL;
+	double wait[2] = {0, 0};
+	bool waiting = false;
 	struct cmd cmd;
 	int i;
 
@@ -374,6 +405,7 @@ ifconfig_main(int argc, char **argv)
 				o.media = true;
 				break;
 			case 'N':
+				o.names = true;
 				break;
 			case 'v':
 				o.verbose++;
@@ -383,21 +415,24 @@ ifconfig_main(int argc, char **argv)
 				break;
 			case 'w':
 			case 'W':
-				if (c[1] == '\0' && i + 1 < argc)
-					return wait_dad(tool_seconds("number of seconds", argv[i + 1]));
-				tool_usage();
+				if (c[1] != '\0' || i + 1 >= argc)
+					tool_usage();
+				wait[*c == 'W'] = tool_seconds("number of seconds", argv[++i]);
+				waiting = true;
+				break;
 			default:
 				tool_warn("unknown option -%c", *c);
 				tool_usage();
 			}
-	if (i < argc)
+	if (waiting && i == argc)
+		return wait_addresses(wait[0], wait[1]);
+	if (waiting)
+		tool_usage();
+	if (i < argc && !o.all && !o.list)
 		name = argv[i++];
-	if (i < argc)
+	if (i < argc && !o.list)
 		o.family = argv[i++];
 	if (i < argc)
-		tool_usage();
-	/* "ifconfig -s" alone needs an interface; the other options alone show all. */
-	if (name != NULL && (o.all || o.list))
 		tool_usage();
 	return show(name, &o);
 }

@@ -344,6 +344,7 @@ static int
 ping(json_t *p, const char *host, const char *pattern, double maxwait)
 {
 	struct sigaction sa = {.sa_handler = on_interrupt};
+	bool source = json_object_get(p, "source") != NULL;
 	struct smpnet_stream *st;
 
 	pg.host = host;
@@ -368,10 +369,10 @@ ping(json_t *p, const char *host, const char *pattern, double maxwait)
 	if ((st = smpnet_stream_open(tool_server(), "ping.start", p)) == NULL) {
 		int err = smpnet_errno(tool_server());
 
+		if (source && err == EADDRNOTAVAIL)
+			tool_fail(1, "bind: %s", tool_strerror(err));
 		if (pg.v6 && (err == EHOSTUNREACH || err == ENETUNREACH || err == EADDRNOTAVAIL))
 			tool_fail(1, "UDP connect: %s", tool_strerror(err));
-		if (err == EADDRNOTAVAIL)
-			tool_fail(1, "bind: %s", tool_strerror(err));
 		tool_fail(1, "%s", smpnet_error(tool_server()));
 	}
 	run(st, maxwait);

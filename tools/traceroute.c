@@ -167,6 +167,8 @@ trace(int argc, char **argv, bool v6)
 	if ((st = smpnet_stream_open(tool_server(), "trace.start", p)) == NULL) {
 		int err = smpnet_errno(tool_server());
 
+		if (err == EADDRNOTAVAIL)
+			tool_fail(1, "bind: %s", tool_strerror(err));
 		if (err == EHOSTUNREACH || err == ENETUNREACH)
 			tool_fail(1, "%s: %s", v6 ? "connect" : "sendto", tool_strerror(err));
 		tool_fail(1, "%s", smpnet_error(tool_server()));

@@ -79,6 +79,7 @@ if_alloc(const char *xname, enum if_type type)
 	ifp->if_mtu = 1500;
 	snprintf(ifp->if_xname, sizeof(ifp->if_xname), "%s", xname);
 	TAILQ_INIT(&ifp->if_addrs);
+	TAILQ_INIT(&ifp->if_lladdrs);
 	return ifp;
 }
 
@@ -90,6 +91,7 @@ if_free(struct ifnet *ifp)
 {
 	ASSERT_CONTROL();
 	ifnet_inuse[ifp->if_index] = false;
+	if_lladdr_delete_all(ifp);
 	free(ifp->if_stats);
 	free(ifp);
 }
@@ -124,6 +126,7 @@ if_attach(struct ifnet *ifp)
 	else
 		TAILQ_INSERT_TAIL(&ifnet_list, ifp, if_list);
 	ifp->if_serial = ++if_serial;
+	ifp->if_hwaddr = ifp->if_lladdr;
 	atomic_store_explicit(&ifnet_table[ifp->if_index], ifp, memory_order_release);
 	rt_notify_ifannounce(ifp, true);
 	return 0;

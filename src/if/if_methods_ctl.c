@@ -91,38 +91,82 @@ m_zero(struct ctl_req *req, json_t *params, json_t **result)
 	return 0;
 }
 
-/* Six octets in hex with colons, one or two digits each. */
-static bool
-parse_lladdr(const char *text, uint8_t *lladdr)
+/* Six octets in hex with colons, one or two digits each; 0 or ctl_error's value. */
+static int
+parse_lladdr(struct ctl_req *req, const char *text, uint64_t *word)
 {
+	uint8_t *lladdr = (uint8_t *)word;
 	unsigned octet[6];
 	int end = 0;
 
-	if (strspn(text, "0123456789abcdefABCDEF:") != strlen(text))
-		return false;
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &octet[0], &octet[1], &octet[2], &octet[3], &octet[4], &octet[5],
+	*word = 0;
+	if (strspn(text, "0123456789abcdefABCDEF:") != strlen(text) ||
+	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &octet[0], &octet[1], &octet[2], &octet[3], &octet[4], &octet[5],
 		&end) != 6 ||
 	    text[end] != '\0')
-		return false;
+		return ctl_error(req, EINVAL, "link: '%.40s' is not a link address (aa:bb:cc:dd:ee:ff)", text);
 	for (int i = 0; i < 6; i++)
 		lladdr[i] = octet[i];
-	return true;
+	return 0;
+}
+
+static int
+lladdr_error(struct ctl_req *req, struct ifnet *ifp, const char *text, int error)
+{
+	return ctl_error(req, -error, "link: %s: %s: %s", ifp->if_xname, text,
+	    error == -EINVAL	      ? "not an address of one station"
+	    : error == -EBUSY	      ? "in use, or the device's own"
+	    : error == -EADDRNOTAVAIL ? "no such address"
+				      : strerror(-error));
 }
 
 static int
 set_lladdr(struct ctl_req *req, struct ifnet *ifp, const char *text)
 {
-	uint8_t lladdr[6];
-	int error;
+	uint64_t word;
+	int error = parse_lladdr(req, text, &word);
 
-	if (!parse_lladdr(text, lladdr))
-		return ctl_error(req, EINVAL, "link: '%.40s' is not a link address (aa:bb:cc:dd:ee:ff)", text);
-	error = if_set_lladdr(ifp, lladdr);
 	if (error != 0)
-		return ctl_error(req, -error, "link: %s: %s", text,
-		    error == -EINVAL ? "not an address of one station" : strerror(-error));
+		return error;
+	error = if_lladdr_add(ifp, word);
+	if (error == 0)
+		error = if_set_lladdr(ifp, (const uint8_t *)&word);
+	if (error != 0)
+		return lladdr_error(req, ifp, text, error);
 	ifp->if_user_lladdr = true;
 	return 0;
+}
+
+static int
+m_link_add(struct ctl_req *req, json_t *params, json_t **result)
+{
+	struct ifnet *ifp = param_interface(req, params);
+	const char *text = param_string(params, "link");
+	uint64_t word;
+	int error;
+
+	if (ifp == NULL)
+		return -ENXIO;
+	if ((error = parse_lladdr(req, text, &word)) != 0)
+		return error;
+	error = if_lladdr_add(ifp, word);
+	return error == 0 ? 0 : lladdr_error(req, ifp, text, error);
+}
+
+static int
+m_link_delete(struct ctl_req *req, json_t *params, json_t **result)
+{
+	struct ifnet *ifp = param_interface(req, params);
+	const char *text = param_string(params, "link");
+	uint64_t word;
+	int error;
+
+	if (ifp == NULL)
+		return -ENXIO;
+	if ((error = parse_lladdr(req, text, &word)) != 0)
+		return error;
+	error = if_lladdr_delete(ifp, word);
+	return error == 0 ? 0 : lladdr_error(req, ifp, text, error);
 }
 
 static int
@@ -302,10 +346,11 @@ parse_lifetimes(struct ctl_req *req, json_t *params, struct ifaddr *spec)
 	if ((error = parse_lifetime(req, params, "pltime", &spec->ifa_preferred)) != 0 ||
 	    (error = parse_lifetime(req, params, "vltime", &spec->ifa_valid)) != 0)
 		return error;
+	/* As in NetBSD an infinite pltime, which goes without saying, is longer than any vltime. */
+	if (spec->ifa_valid != 0 && (spec->ifa_preferred == 0 ? UINT64_MAX : spec->ifa_preferred) > spec->ifa_valid)
+		return ctl_error(req, EINVAL, "pltime: longer than vltime");
 	if (spec->ifa_valid != 0 && spec->ifa_valid <= mp_now_ms())
 		return ctl_error(req, EINVAL, "vltime: 0 would be no address at all");
-	if (spec->ifa_preferred != 0 && spec->ifa_valid != 0 && spec->ifa_preferred > spec->ifa_valid)
-		return ctl_error(req, EINVAL, "pltime: longer than vltime");
 	return 0;
 }
 
@@ -431,6 +476,7 @@ m_addr_delete(struct ctl_req *req, json_t *params, json_t **result)
 }
 
 static const struct ctl_param p_name[] = {{"name", "string"}, {NULL, NULL}};
+static const struct ctl_param p_link[] = {{"name", "string"}, {"link", "string"}, {NULL, NULL}};
 static const struct ctl_param p_list[] = {{"name", "string?"}, {"zero", "bool?"}, {NULL, NULL}};
 static const struct ctl_param p_set[] = {{"name", "string"}, {"up", "bool?"}, {"mtu", "int?"}, {"metric", "int?"},
     {"link", "string?"}, {"arp", "bool?"}, {"debug", "bool?"}, {"link0", "bool?"}, {"link1", "bool?"},
@@ -450,6 +496,8 @@ const struct ctl_method if_methods[] = {
     {"if.kinds", m_kinds, NULL, "what if.create accepts"},
     {"if.addr.add", m_addr_add, p_addr_add, "give an interface an address"},
     {"if.addr.delete", m_addr_delete, p_addr_delete, "take an address away"},
+    {"if.link.add", m_link_add, p_link, "a link address that an interface may use"},
+    {"if.link.delete", m_link_delete, p_link, "take such a link address away"},
     {"if.zero", m_zero, p_name, "start an interface's counters at 0"},
     {NULL},
 };

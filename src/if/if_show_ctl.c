@@ -86,6 +86,35 @@ ifa_json(const struct ifaddr *ifa)
 }
 
 static json_t *
+lladdr_json(uint64_t word)
+{
+	const uint8_t *a = (const uint8_t *)&word;
+	char text[18];
+
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", a[0], a[1], a[2], a[3], a[4], a[5]);
+	return json_string(text);
+}
+
+/* The link addresses that are not in use, the device's own first; NULL: none */
+static json_t *
+idle_lladdrs(const struct ifnet *ifp)
+{
+	json_t *list = NULL;
+	struct if_lladdr *l;
+
+	if (ifp->if_hwaddr != 0 && ifp->if_hwaddr != ifp->if_lladdr)
+		list = json_pack("[o]", lladdr_json(ifp->if_hwaddr));
+	TAILQ_FOREACH (l, &ifp->if_lladdrs, list) {
+		if (l->word == ifp->if_lladdr)
+			continue;
+		if (list == NULL)
+			list = json_array();
+		json_array_append_new(list, lladdr_json(l->word));
+	}
+	return list;
+}
+
+static json_t *
 stats_json(const struct ifnet *ifp)
 {
 	const struct if_stats *z = &ifp->if_zero;
@@ -117,7 +146,7 @@ json_t *
 if_json(struct ifnet *ifp)
 {
 	static const char *const types[] = {"ether", "loop", "tunnel"}, *const links[] = {"unknown", "down", "up"};
-	json_t *o = json_object(), *names = json_array(), *addresses = json_array();
+	json_t *o = json_object(), *names = json_array(), *addresses = json_array(), *idle;
 	uint32_t flags = ifp->if_flags;
 	uint64_t lladdr = ifp->if_lladdr;
 	struct ifaddr *ifa;
@@ -136,12 +165,10 @@ if_json(struct ifnet *ifp)
 	json_object_set_new(o, "type", json_string(types[ifp->if_type]));
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(ifp->if_xname, "0123456789"), ifp->if_xname);
 	json_object_set_new(o, "kind", json_string(text));
-	if (lladdr != 0) {
-		const uint8_t *a = (const uint8_t *)&lladdr;
-
-		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", a[0], a[1], a[2], a[3], a[4], a[5]);
-		json_object_set_new(o, "lladdr", json_string(text));
-	}
+	if (lladdr != 0)
+		json_object_set_new(o, "lladdr", lladdr_json(lladdr));
+	if ((idle = idle_lladdrs(ifp)) != NULL)
+		json_object_set_new(o, "lladdrs", idle);
 	json_object_set_new(o, "linkstate", json_string(links[ifp->if_linkstate]));
 	json_object_set_new(o, "capabilities", json_array());
 	if (ifp->if_ops->status != NULL)
@@ -208,6 +235,15 @@ save_address(const struct saver *s, const struct ifaddr *ifa, bool alias)
 }
 
 static void
+save_lladdr(const struct saver *s, uint64_t word, const char *active)
+{
+	json_t *text = lladdr_json(word);
+
+	save(s, "link %s%s", json_string_value(text), active);
+	json_decref(text);
+}
+
+static void
 save_interface(const struct saver *s)
 {
 	static const struct {
@@ -217,6 +253,7 @@ save_interface(const struct saver *s)
 	    {IFF_SMP_LINK1, "link1"}, {IFF_SMP_LINK2, "link2"}};
 	struct ifnet *ifp = s->ifp;
 	bool up = ifp->if_flags & IFF_SMP_UP, addressed = false, had[2] = {false, false};
+	struct if_lladdr *l;
 	struct ifaddr *ifa;
 
 	if (ifp->if_ops->save != NULL)
@@ -225,12 +262,11 @@ save_interface(const struct saver *s)
 		save(s, "mtu %u", ifp->if_mtu);
 	if (ifp->if_metric != 0)
 		save(s, "metric %u", ifp->if_metric);
-	if (ifp->if_user_lladdr) {
-		uint64_t word = ifp->if_lladdr;
-		const uint8_t *a = (const uint8_t *)&word;
-
-		save(s, "link %02x:%02x:%02x:%02x:%02x:%02x active", a[0], a[1], a[2], a[3], a[4], a[5]);
-	}
+	TAILQ_FOREACH (l, &ifp->if_lladdrs, list)
+		if (l->word != ifp->if_lladdr)
+			save_lladdr(s, l->word, "");
+	if (ifp->if_user_lladdr)
+		save_lladdr(s, ifp->if_lladdr, " active");
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (ifp->if_flags & words[i].flag)
 			save(s, "%s", words[i].word);

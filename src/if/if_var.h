@@ -25,6 +25,11 @@ void if_addr_remove(struct ifaddr *);
 bool if_addr_lifetime(struct ifaddr *);
 /* => the lower 64 bits from the link address (RFC 4291, appendix A) */
 void if_addr_eui64(uint64_t lladdr, struct in6_addr *);
+/* => control; a link address that the interface may use besides its own; 0, -EINVAL, -EOPNOTSUPP, -ENOMEM */
+int if_lladdr_add(struct ifnet *, uint64_t);
+/* => control; 0, -EBUSY (in use, or the device's own), -EADDRNOTAVAIL (there is none) */
+int if_lladdr_delete(struct ifnet *, uint64_t);
+void if_lladdr_delete_all(struct ifnet *);
 void lo_transmit(struct worker *, struct ifnet *, struct rte_mbuf **, unsigned n);
 int lo_create(const char *xname, char *err, size_t errlen);
 

@@ -47,6 +47,11 @@ struct if_stats { /* [w] one per thread */
 struct ifaddr;
 struct ifnet;
 
+struct if_lladdr { /* [c] all: a link address that the interface may use */
+	TAILQ_ENTRY(if_lladdr) list;
+	uint64_t word; /* as if_lladdr */
+};
+
 /* The type's operations.  Any may be NULL. */
 struct if_ops {
 	const char *type;
@@ -103,6 +108,8 @@ struct ifnet {
 	uint32_t if_promisc_refs;		  /* [c] */
 	bool if_user_promisc;			  /* [c] one of them is the administrator's */
 	bool if_user_mtu, if_user_lladdr;	  /* [c] set by the administrator: configuration */
+	uint64_t if_hwaddr;			  /* [c] the device's own link address */
+	TAILQ_HEAD(, if_lladdr) if_lladdrs;	  /* [c] others that were added, in order, active or not */
 	uint32_t if_allmulti_refs;		  /* [c] */
 	struct if_stats if_zero;		  /* [c] subtracted when displayed (ifconfig -z) */
 	TAILQ_HEAD(ifaddr_head, ifaddr) if_addrs; /* [c] in order of addition */

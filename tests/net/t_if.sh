@@ -112,7 +112,7 @@ lifetime_body() {
 	until_ok 20 sees_not A "2001:db8::1" ifconfig shmif0
 	shows_not A "2001:db8::1" netstat -rn
 	run A ifconfig shmif0 inet6 2001:db8::2/64
-	shows A "2001:db8::2/64 .*pltime infty vltime infty" ifconfig -L shmif0
+	shows A "2001:db8::2/64 flags 0$" ifconfig -L shmif0
 	run A ifconfig shmif0 inet6 2001:db8::2/64 deprecated
 	shows A "inet6 2001:db8::2/64 .*DEPRECATED" ifconfig shmif0
 	run A ifconfig shmif0 inet6 2001:db8::2/64 -deprecated
