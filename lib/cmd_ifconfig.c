@@ -43,8 +43,8 @@ static const char *const unsupported[] = {"vlan", "vlanif", "-vlanif", "tunnel",
     "cookie", "-cookie", "unnumbered", "-unnumbered", "laggproto", "laggport", "-laggport", "laggportpri", "lagglacp",
     "laggfailover", "agrport", "-agrport", "vhid", "advskew", "advbase", "pass", "carpdev", "state", "mediaopt",
     "-mediaopt", "instance", "mode", "ssid", "nwid", "nwkey", "bssid", "chan", "list", "scan", "description", "descr",
-    "-description", "vrf", "urpf", "softrss", "rsskey", "grekey", "vxlanid", "ip4csum", "tcp4csum", "udp4csum",
-    "tcp6csum", "udp6csum", "tso4", "tso6", "ip4csum-tx", "ip4csum-rx", "atalk", "linkstate", "addrlifetime"};
+    "-description", "vrf", "softrss", "rsskey", "grekey", "vxlanid", "ip4csum", "tcp4csum", "udp4csum", "tcp6csum",
+    "udp6csum", "tso4", "tso6", "ip4csum-tx", "ip4csum-rx", "atalk", "linkstate", "addrlifetime"};
 
 static const struct flag *
 flag_find(const char *word)
@@ -265,6 +265,14 @@ interface_keyword(struct cmd_ctx *ctx, const char *ifname, char *const *w)
 		if ((error = cmd_number(ctx, w[0], w[1], 0, 0x7fffffff, &n)) != 0)
 			return error;
 		cmd_set(ctx, call_set(ctx, ifname, "SIOCSIFMETRIC"), "metric", json_integer(n));
+		return 2;
+	}
+	if (strcmp(w[0], "urpf") == 0) {
+		if (w[1] == NULL ||
+		    (strcmp(w[1], "strict") != 0 && strcmp(w[1], "loose") != 0 && strcmp(w[1], "off") != 0))
+			return cmd_fail(
+			    ctx, EINVAL, "urpf: '%s' is not strict, loose or off", w[1] != NULL ? w[1] : "");
+		cmd_set(ctx, call_set(ctx, ifname, "urpf"), "urpf", json_string(w[1]));
 		return 2;
 	}
 	if (strcmp(w[0], "queues") == 0) {

@@ -189,6 +189,8 @@ ifconfig_print(FILE *f, const json_t *ifp, const struct show *o)
 	}
 	if (ether && *jstr(ifp, "linkstate") != '\0')
 		fprintf(f, "\tlinkstate: %s\n", jstr(ifp, "linkstate"));
+	if (*jstr(ifp, "urpf") != '\0' && strcmp(jstr(ifp, "urpf"), "off") != 0)
+		fprintf(f, "\turpf: %s\n", jstr(ifp, "urpf"));
 	if (*jstr(ifp, "media") != '\0')
 		fprintf(f, "\tmedia: %s\n", jstr(ifp, "media"));
 	if (o->media && ether)

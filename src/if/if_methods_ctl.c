@@ -3,6 +3,7 @@
 #include "if/ifnet.h"
 #include "ctl/ctl.h"
 #include "if/if_var.h"
+#include "ip/ingress_ctl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -270,6 +271,8 @@ m_set(struct ctl_req *req, json_t *params, json_t **result)
 	}
 	if (error == 0 && (v = json_object_get(params, "queues")) != NULL)
 		error = set_queues(req, ifp, json_integer_value(v));
+	if (error == 0 && (v = json_object_get(params, "urpf")) != NULL && ip_urpf_set(ifp, json_string_value(v)) != 0)
+		return ctl_error(req, EINVAL, "urpf: '%.40s' is not strict, loose or off", json_string_value(v));
 	for (unsigned i = 0; error == 0 && i < sizeof(set_flags) / sizeof(set_flags[0]); i++) {
 		bool on;
 
@@ -481,7 +484,7 @@ static const struct ctl_param p_list[] = {{"name", "string?"}, {"zero", "bool?"}
 static const struct ctl_param p_set[] = {{"name", "string"}, {"up", "bool?"}, {"mtu", "int?"}, {"metric", "int?"},
     {"link", "string?"}, {"arp", "bool?"}, {"debug", "bool?"}, {"link0", "bool?"}, {"link1", "bool?"},
     {"link2", "bool?"}, {"promisc", "bool?"}, {"linkstr", "string|null?"}, {"media", "string?"}, {"queues", "int?"},
-    {NULL, NULL}};
+    {"urpf", "string?"}, {NULL, NULL}};
 static const struct ctl_param p_addr_add[] = {{"name", "string"}, {"family", "string"}, {"address", "string"},
     {"plen", "int"}, {"peer", "string?"}, {"broadcast", "string?"}, {"anycast", "bool?"}, {"deprecated", "bool?"},
     {"pltime", "int?"}, {"vltime", "int?"}, {"eui64", "bool?"}, {"replace", "bool?"}, {NULL, NULL}};

@@ -2,6 +2,7 @@
 /* Interfaces shown: the object of if.list, and the command lines of config.save. */
 #include "if/ifnet.h"
 #include "if/if_var.h"
+#include "ip/ingress_ctl.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -162,6 +163,7 @@ if_json(struct ifnet *ifp)
 	json_object_set_new(o, "flagnames", names);
 	json_object_set_new(o, "mtu", json_integer(ifp->if_mtu));
 	json_object_set_new(o, "metric", json_integer(ifp->if_metric));
+	json_object_set_new(o, "urpf", json_string(ip_urpf_word(ifp)));
 	json_object_set_new(o, "type", json_string(types[ifp->if_type]));
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(ifp->if_xname, "0123456789"), ifp->if_xname);
 	json_object_set_new(o, "kind", json_string(text));
@@ -272,6 +274,8 @@ save_interface(const struct saver *s)
 			save(s, "%s", words[i].word);
 	if (ifp->if_user_promisc)
 		save(s, "promisc");
+	if (ifp->if_urpf != IF_URPF_OFF)
+		save(s, "urpf %s", ip_urpf_word(ifp));
 	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
 		bool *alias = &had[ifa->ifa_family == AF_INET6];
 

@@ -84,6 +84,8 @@ struct if_ops {
 	void (*save)(struct ifnet *, void (*line)(void *, const char *), void *);
 };
 
+enum if_urpf { IF_URPF_OFF, IF_URPF_STRICT, IF_URPF_LOOSE };
+
 struct ifnet {
 	/* read by workers */
 	uint16_t if_index;	       /* [I] */
@@ -94,6 +96,7 @@ struct ifnet {
 	_Atomic uint32_t if_linkstate; /* [a] enum if_linkstate */
 	_Atomic uint64_t if_lladdr;    /* [a] six octets in memory order in the low end; 0: none */
 	_Atomic bool if_dead;	       /* [a] being destroyed, and not up any more */
+	_Atomic uint8_t if_urpf;       /* [a] enum if_urpf: is the way back to sources looked at? */
 	bool if_noflush;	       /* [I] nothing to be done at the end of a loop: ops->flush need not be called */
 	_Atomic uint32_t if_capture;   /* [a] capture streams that want copies */
 	const struct if_ops *if_ops;   /* [I] */

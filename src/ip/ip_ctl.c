@@ -31,6 +31,13 @@ const struct sysctl_setting ip_settings[] = {
     {.name = "net.inet.icmp.errppslimit", .value = &icmp_errppslimit, .min = -1, .max = 1000000, .initial = 100},
     {.name = "net.inet.icmp.bmcastecho", .value = &icmp_bmcastecho, .min = 0, .max = 1, .initial = 0},
     {.name = "net.inet.tcp.rstppslimit", .value = &tcp_rstppslimit, .min = -1, .max = 1000000, .initial = 100},
+    /* 192.0.2/24, 198.51.100/24, 203.0.113/24 are never forwarded */
+    {.name = "net.inet.ip.dropdocaddrs",
+	.value = &ip_dropdocaddrs,
+	.min = 0,
+	.max = 1,
+	.initial = 0,
+	.changed = ip_dropdocaddrs_changed},
     {.name = NULL},
 };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ip/ingress_ctl.h"
 #include "ip/ip_var.h"
 
 struct in_own *_Atomic in_own;
@@ -33,6 +34,19 @@ plen_mask(unsigned plen)
 	return plen == 0 ? 0 : htonl(~UINT32_C(0) << (32 - plen));
 }
 
+static void
+in_own_insert(struct in_own *own, uint32_t addr, bool broadcast)
+{
+	uint32_t slot = (addr * 0x9e3779b1u) >> own->shift;
+
+	if (addr == 0 || in_own_kind(own, addr) != IN_OWN_NONE)
+		return;
+	while (own->slots[slot] != 0)
+		slot = (slot + 1) & ((1u << (32 - own->shift)) - 1);
+	own->slots[slot] = addr;
+	own->broadcast[slot] = broadcast;
+}
+
 /* => a table of all usable addresses; NULL: no memory */
 static struct in_own *
 in_own_build(void)
@@ -43,28 +57,29 @@ in_own_build(void)
 
 	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
 		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
-			n += ifaddr_usable(ifa);
+			n += ifaddr_usable(ifa) ? 1 + ifa->ifa_has_brd : 0;
 	while ((1u << bits) < n * 4)
 		bits++;
-	struct in_own *own = calloc(1, sizeof(*own) + (sizeof(own->slots[0]) << bits));
+	struct in_own *own = calloc(1, sizeof(*own) + ((sizeof(own->slots[0]) + sizeof(own->broadcast[0])) << bits));
 	if (own == NULL)
 		return NULL;
 	own->shift = 32 - bits;
+	own->broadcast = (uint8_t *)&own->slots[1u << bits];
 	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
 		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
 			if (!ifaddr_usable(ifa))
 				continue;
 			uint32_t addr = ifa->ifa_addr.in4.s_addr;
-			if (in_own_has(own, addr))
-				continue;
-			uint32_t slot = (addr * 0x9e3779b1u) >> own->shift;
-			while (own->slots[slot] != 0)
-				slot = (slot + 1) & ((1u << bits) - 1);
-			own->slots[slot] = addr;
+			in_own_insert(own, addr, false);
 			if (own->first == 0 && !IN4_LOOPBACK(addr))
 				own->first = addr;
 		}
 	}
+	/* An address of one network that is another's broadcast stays ours. */
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+			if (ifaddr_usable(ifa) && ifa->ifa_has_brd && ifa->ifa_brd.in4.s_addr != IN4_BROADCAST)
+				in_own_insert(own, ifa->ifa_brd.in4.s_addr, true);
 	return own;
 }
 
@@ -119,6 +134,8 @@ ip_ifaddr_changed(struct ifnet *ifp)
 	ASSERT_CONTROL();
 	in_if_update(ifp);
 	in_own_update();
+	if (ifp->if_dead)
+		ip_urpf_update();
 }
 
 int

@@ -9,6 +9,7 @@
  * Synchronization: only the worker's own packets and counters are written; addresses, FIB and next hops are read.
  */
 #include "ether/ether.h"
+#include "ip/ingress.h"
 #include "ip/ip_var.h"
 #include "pkt/trace.h"
 
@@ -23,20 +24,20 @@ in4_ordinary(uint32_t addr)
 	return class == 0 || (class == 2 && !IN4_LINKLOCAL(addr));
 }
 
-bool
+enum in_own_kind
 in_own_search(const struct in_own *own, uint32_t addr, uint32_t slot)
 {
 	uint32_t mask = (1u << (32 - own->shift)) - 1;
 
 	for (; own->slots[slot] != 0; slot = (slot + 1) & mask)
 		if (own->slots[slot] == addr)
-			return true;
-	return false;
+			return own->broadcast[slot] ? IN_OWN_BROADCAST : IN_OWN_ADDRESS;
+	return IN_OWN_NONE;
 }
 
 /*
  * => a packet that needs nothing special: contiguous header without options, lengths and checksum right, both addresses
- * ordinary, source not ours, not link-level broadcast.  Trims link-level padding.
+ * ordinary, source not ours nor a broadcast, not link-level broadcast.  Trims link-level padding.
  */
 static inline bool
 ip_is_plain(struct rte_mbuf *m, const struct in_own *own, uint32_t *dst)
@@ -54,7 +55,7 @@ ip_is_plain(struct rte_mbuf *m, const struct in_own *own, uint32_t *dst)
 	if (unlikely((in4_class[*(const uint8_t *)&s] | in4_class[*(const uint8_t *)&d]) != 0) &&
 	    !(in4_ordinary(s) && in4_ordinary(d)))
 		return false;
-	if (unlikely(in_own_has(own, s)))
+	if (unlikely(in_own_kind(own, s) != IN_OWN_NONE))
 		return false;
 	if (unlikely(len != m->pkt_len)) {
 		if (likely(m->nb_segs == 1))
@@ -118,7 +119,8 @@ ip_check_martian(const struct ipv4_h *ip)
 {
 	if (IN4_ZERONET(ip->src) && !(ip->src == 0 && (ip->dst == IN4_BROADCAST || IN4_MULTICAST(ip->dst))))
 		return DROP_IP_MARTIAN_SRC;
-	if (IN4_LOOPBACK(ip->src) || IN4_MULTICAST(ip->src) || IN4_CLASSE(ip->src) || in_own_has(in_own_get(), ip->src))
+	if (IN4_LOOPBACK(ip->src) || IN4_MULTICAST(ip->src) || IN4_CLASSE(ip->src) ||
+	    in_own_kind(in_own_get(), ip->src) != IN_OWN_NONE)
 		return DROP_IP_MARTIAN_SRC;
 	if (IN4_ZERONET(ip->dst) || IN4_LOOPBACK(ip->dst) || (IN4_CLASSE(ip->dst) && ip->dst != IN4_BROADCAST))
 		return DROP_IP_MARTIAN_DST;
@@ -162,6 +164,9 @@ ip_input_slow(struct worker *w, struct rte_mbuf *m)
 			pkt_drop(w, m, reason);
 			return;
 		}
+		uint32_t on = ip_ingress_on(INGRESS_DOC4), dst = ip->dst;
+		if (on != 0 && ip_ingress4(w, &m, &dst, 1, on) == 0)
+			return;
 	}
 	bool group = IN4_MULTICAST(ip->dst) || ip->dst == IN4_BROADCAST;
 	uint32_t index = group ? NH_LOCAL4_INDEX : ip_route(w, m, ip->dst);
@@ -187,6 +192,10 @@ options:
 	case IP_OPT_REFUSED:
 		COUNT(w, IP_CANTFORWARD);
 		icmp_error(w, m, ICMP4_UNREACH, ICMP4_UNREACH_NET_PROHIB, 0, DROP_IP_SRCROUTE);
+		return;
+	case IP_OPT_SRCFAIL:
+		COUNT(w, IP_CANTFORWARD);
+		icmp_error(w, m, ICMP4_UNREACH, ICMP4_UNREACH_SRCFAIL, 0, DROP_IP_SRCROUTE);
 		return;
 	case IP_OPT_REROUTE: /* a source route of which we are a hop: to its next address */
 		if (!in4_ordinary(ip->dst)) {
@@ -344,6 +353,9 @@ ip_input_run(struct worker *w, struct pktvec *v)
 		else
 			ip_input_slow(w, m);
 	}
+	uint32_t on = ip_ingress_on(INGRESS_DOC4);
+	if (unlikely(on != 0))
+		k = ip_ingress4(w, v->m, dst, k, on);
 	v->n = k;
 	if (k == 0)
 		return;
@@ -373,10 +385,18 @@ udp_input(struct worker *w, struct rte_mbuf *m, bool group)
 		pkt_drop(w, m, DROP_UDP_BAD);
 		return;
 	}
+	ip = pkt_data(m, const struct ipv4_h *);
 	const struct udp_h *udp = rte_pktmbuf_mtod_offset(m, const struct udp_h *, hlen);
 	uint32_t len = ntohs(udp->len);
 	if (len < sizeof(*udp) || len > m->pkt_len - hlen) {
 		COUNT(w, UDP_BADLEN);
+		pkt_drop(w, m, DROP_UDP_BAD);
+		return;
+	}
+	uint16_t ph[2] = {htons(IPPROTO_UDP), udp->len};
+	if (udp->sum != 0 && !(pkt_meta(m)->flags & PKT_F_L4OK) &&
+	    cksum_fold(cksum_mbuf(cksum_add(cksum_add(0, &ip->src, 8), ph, sizeof(ph)), m, hlen, len)) != 0) {
+		COUNT(w, UDP_BADSUM);
 		pkt_drop(w, m, DROP_UDP_BAD);
 		return;
 	}

@@ -20,6 +20,25 @@ record_address(uint32_t dst, bool local)
 	return ip_source_for(nh->nh_ifindex, dst);
 }
 
+/* Is the address a neighbour's, with no router between?  A strict source route goes from one to the next. */
+static bool
+on_link(uint32_t addr)
+{
+	const struct nexthop *nh = nexthop_get(fib_lookup4(addr));
+
+	switch (nh->nh_type) {
+	case NH_LOCAL:
+	case NH_GLEAN:
+		return true;
+	case NH_UNRESOLVED:
+	case NH_FORWARD:
+	case NH_P2P:
+		return nh->nh_addr.in4.s_addr == addr && nh->nh_family == AF_INET;
+	default:
+		return false;
+	}
+}
+
 /* => a timestamp option of len octets (len >= 4): 0, or the offset of what is wrong in it */
 static unsigned
 timestamp(uint8_t *opt, unsigned len, uint32_t dst, bool local, uint32_t now_ms)
@@ -80,55 +99,56 @@ ip_options(struct ipv4_h *ip, bool local, uint32_t now_ms, unsigned *where)
 		}
 		unsigned room = (unsigned)(end - opt);
 		if (room < 2) {
-			*where = (unsigned)(opt - start);
-			return IP_OPT_BAD;
+			bad = 0;
+			goto refuse;
 		}
 		unsigned len = opt[1];
 		if (len < 2 || len > room) {
-			*where = (unsigned)(opt + 1 - start);
-			return IP_OPT_BAD;
+			bad = 1;
+			goto refuse;
 		}
 		switch (*opt) {
 		case IPV4_OPT_RR:
-			if (len < 3 || opt[2] < OPT_MINPTR) {
-				*where = (unsigned)(opt + (len < 3 ? 1 : 2) - start);
-				return IP_OPT_BAD;
-			}
+			bad = len < 3 ? 1 : 2;
+			if (len < 3 || opt[2] < OPT_MINPTR)
+				goto refuse;
 			if (opt[2] > len)
 				break; /* full */
-			if (opt[2] - 1u + 4 > len) {
-				*where = (unsigned)(opt + 2 - start);
-				return IP_OPT_BAD;
-			}
+			if (opt[2] - 1u + 4 > len)
+				goto refuse;
 			addr = record_address(ip->dst, local);
 			memcpy(opt + opt[2] - 1, &addr, 4);
 			opt[2] += 4;
 			break;
 		case IPV4_OPT_TS:
 			bad = len < 4 ? 1 : timestamp(opt, len, ip->dst, local, now_ms);
-			if (bad != 0) {
-				*where = (unsigned)(opt + bad - start);
-				return IP_OPT_BAD;
-			}
+			if (bad != 0)
+				goto refuse;
 			break;
 		case IPV4_OPT_LSRR:
 		case IPV4_OPT_SSRR:
-			if (!SETTING(ip_allowsrcrt))
-				return IP_OPT_REFUSED;
-			if (len < 3 || opt[2] < OPT_MINPTR) {
-				*where = (unsigned)(opt + (len < 3 ? 1 : 2) - start);
-				return IP_OPT_BAD;
+			if (!SETTING(ip_allowsrcrt)) {
+				verdict = IP_OPT_REFUSED;
+				goto done;
 			}
-			if (!local) {
-				if (*opt == IPV4_OPT_SSRR || !SETTING(ip_forwsrcrt))
-					return IP_OPT_REFUSED;
-				break; /* loose, and we are between two of its hops */
+			bad = len < 3 ? 1 : 2;
+			if (len < 3 || opt[2] < OPT_MINPTR)
+				goto refuse;
+			if (!SETTING(ip_forwsrcrt) && (!local || opt[2] - 1u + 4 <= len)) {
+				verdict = IP_OPT_SRCFAIL;
+				goto done;
 			}
-			if (opt[2] - 1u + 4 > len)
+			if (!local && *opt == IPV4_OPT_LSRR)
+				break; /* we are between two of its hops */
+			if (local && opt[2] - 1u + 4 > len)
 				break; /* at its end: for us */
-			if (!SETTING(ip_forwsrcrt) || verdict == IP_OPT_REROUTE)
-				return IP_OPT_REFUSED;
-			memcpy(&addr, opt + opt[2] - 1, 4);
+			addr = 0;
+			if (local && verdict != IP_OPT_REROUTE)
+				memcpy(&addr, opt + opt[2] - 1, 4);
+			if (addr == 0 || (*opt == IPV4_OPT_SSRR && !on_link(addr))) {
+				verdict = IP_OPT_SRCFAIL;
+				goto done;
+			}
 			ip->dst = addr;
 			addr = record_address(ip->dst, false);
 			memcpy(opt + opt[2] - 1, &addr, 4);
@@ -139,8 +159,13 @@ ip_options(struct ipv4_h *ip, bool local, uint32_t now_ms, unsigned *where)
 		}
 		opt += len;
 	}
+done:
 	ip_set_sum(ip);
 	return verdict;
+refuse:
+	*where = (unsigned)(opt + bad - start);
+	verdict = IP_OPT_BAD;
+	goto done;
 }
 
 unsigned

@@ -32,11 +32,15 @@ struct in_if {
 	struct in_ifa a[];	     /* [I] in order of addition */
 };
 
-/* All usable addresses of ours: open addressing, at most a quarter full, 0 is an empty slot */
+/*
+ * All usable addresses of ours, and the directed broadcasts of their networks, which are no source either: open addressing,
+ * at most a quarter full, 0 is an empty slot
+ */
 struct in_own {
 	struct mp_deferred deferred; /* [c] */
 	uint32_t shift;		     /* [I] 32 - log2(slots) */
 	uint32_t first;		     /* [I] the first that is not a loopback address, or 0 */
+	uint8_t *broadcast;	     /* [I] by slot: 1 for a connected network's directed broadcast; behind slots */
 	uint32_t slots[];	     /* [I] */
 };
 
@@ -45,7 +49,7 @@ extern struct in_own *_Atomic in_own; /* [r] never NULL after ip_init */
 /* Per-thread state, at w->proto[MP_SLOT_IP] */
 struct ip_thread {
 	uint64_t icmp_full;	   /* [w] error rate limit: TSC at which the bucket is full again */
-	uint64_t tcp_full;	   /* [w] the same for resets, of both families */
+	uint64_t tcp_full;	   /* [w] the same for resets */
 	uint32_t id;		   /* [w] last datagram identification; threads use residue classes */
 	uint32_t id_step;	   /* [I] */
 	struct frag_shares shares; /* [w] */
@@ -54,6 +58,7 @@ struct ip_thread {
 extern _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirects, ip_allowsrcrt, ip_forwsrcrt,
     ip_maxfragpackets, ip_maxfrags, ip_maxfragbytes, ip_fragttl, icmp_bmcastecho, icmp_errppslimit,
     icmp_returndatabytes, tcp_rstppslimit; /* [a] settings */
+extern _Atomic int ip_dropdocaddrs;	   /* [a] a setting */
 
 #define SETTING(v) atomic_load_explicit(&(v), memory_order_relaxed)
 
@@ -64,17 +69,24 @@ extern _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirect
 #define IN4_CLASSE(a)	 (((a)&htonl(0xf0000000)) == htonl(0xf0000000))
 #define IN4_BROADCAST	 0xffffffffu
 
-/* => the same when the first slot is not empty */
-bool in_own_search(const struct in_own *, uint32_t addr, uint32_t slot);
+enum in_own_kind { IN_OWN_NONE, IN_OWN_ADDRESS, IN_OWN_BROADCAST };
+/* => what the address is when the first slot is not empty */
+enum in_own_kind in_own_search(const struct in_own *, uint32_t addr, uint32_t slot);
 
-static inline bool
-in_own_has(const struct in_own *own, uint32_t addr)
+static inline enum in_own_kind
+in_own_kind(const struct in_own *own, uint32_t addr)
 {
 	uint32_t slot = (addr * 0x9e3779b1u) >> own->shift;
 
 	if (likely(own->slots[slot] == 0))
-		return false;
+		return IN_OWN_NONE;
 	return in_own_search(own, addr, slot);
+}
+
+static inline bool
+in_own_has(const struct in_own *own, uint32_t addr)
+{
+	return in_own_kind(own, addr) == IN_OWN_ADDRESS;
 }
 
 static inline const struct in_own *
@@ -220,12 +232,13 @@ void ip_output_link(struct worker *, struct ifnet *, struct rte_mbuf *);
 void ip_fragment(struct worker *, struct rte_mbuf *, uint32_t mtu, void (*out)(struct worker *, struct pktvec *));
 
 /* ip_options.c */
-enum ip_opt_verdict { IP_OPT_OK, IP_OPT_BAD, IP_OPT_REFUSED, IP_OPT_REROUTE };
+enum ip_opt_verdict { IP_OPT_OK, IP_OPT_BAD, IP_OPT_REFUSED, IP_OPT_SRCFAIL, IP_OPT_REROUTE };
 /*
  * => worker; checks the options of a packet with IHL > 5 and does what they ask of a router or, if local, of the
  * destination (RFC 791 section 3.1, RFC 1812 section 5.2.4): records route and time, follows source routes where the
  * settings allow it.  now_ms goes into timestamps.
- * IP_OPT_BAD: *where is the offset of the octet in error.  IP_OPT_REROUTE: ip->dst changed.
+ * IP_OPT_BAD: *where is the offset of the octet in error.  IP_OPT_REFUSED: a source route, and none is allowed.
+ * IP_OPT_SRCFAIL: one that cannot be followed.  IP_OPT_REROUTE: ip->dst changed.
  * The header's checksum is right afterwards.
  */
 enum ip_opt_verdict ip_options(struct ipv4_h *, bool local, uint32_t now_ms, unsigned *where);
@@ -249,6 +262,11 @@ bool icmp_may_answer(uint32_t src);
 /* tcp_reset.c */
 /* => worker; a TCP segment for us at off, of either family; answered by a reset if answer.  Takes it. */
 void tcp_input(struct worker *, struct rte_mbuf *, uint32_t off, bool answer);
+
+/* ingress_ctl.c */
+/* => control; settings' hooks */
+int ip_dropdocaddrs_changed(int old, int new);
+int ip6_dropdocaddrs_changed(int old, int new);
 
 /* ip_if_ctl.c */
 /* => control; 0 or -ENOMEM */

@@ -120,7 +120,8 @@ tcp_input(struct worker *w, struct rte_mbuf *m, uint32_t off, bool answer)
 	}
 	COUNT(w, TCP_NOPORT);
 	if (answer && !(tcp->flags & TCP_RST) &&
-	    ip_rate_allow(&ip_thread(w)->tcp_full, w->now, SETTING(tcp_rstppslimit)))
+	    ip_rate_allow(v6 ? &ip6_thread(w)->tcp_full : &ip_thread(w)->tcp_full, w->now,
+		v6 ? SETTING(tcp6_rstppslimit) : SETTING(tcp_rstppslimit)))
 		tcp_reset_send(w, m, tcp, len, v6);
 	pkt_drop(w, m, DROP_TCP_NOPORT);
 }

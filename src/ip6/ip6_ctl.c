@@ -9,6 +9,7 @@
 #include "ctl/ctl.h"
 #include "ip6/ip6_var.h"
 
+_Atomic int tcp6_rstppslimit;
 _Atomic int ip6_forwarding, ip6_hlim, ip6_sendredirects, ip6_hdrnestlimit, ip6_maxfragpackets, ip6_maxfrags,
     ip6_maxfragbytes, ip6_fragttl, icmp6_errppslimit;
 
@@ -40,6 +41,14 @@ const struct sysctl_setting ip6_settings[] = {
     {.name = "net.inet6.ip6.maxfragbytes", .value = &ip6_maxfragbytes, .min = -1, .max = INT_MAX, .initial = 4194304},
     {.name = "net.inet6.ip6.fragttl", .value = &ip6_fragttl, .min = 1, .max = 255, .initial = 60},
     {.name = "net.inet6.icmp6.errppslimit", .value = &icmp6_errppslimit, .min = -1, .max = 1000000, .initial = 100},
+    {.name = "net.inet6.tcp6.rstppslimit", .value = &tcp6_rstppslimit, .min = -1, .max = 1000000, .initial = 100},
+    /* 2001:db8::/32, 3fff::/20 are never forwarded */
+    {.name = "net.inet6.ip6.dropdocaddrs",
+	.value = &ip6_dropdocaddrs,
+	.min = 0,
+	.max = 1,
+	.initial = 0,
+	.changed = ip6_dropdocaddrs_changed},
     {.name = NULL},
 };
 

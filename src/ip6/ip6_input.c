@@ -8,6 +8,7 @@
  * Synchronization: only the worker's own packets and counters are written; addresses, FIB and next hops are read.
  */
 #include "ether/ether.h"
+#include "ip/ingress.h"
 #include "ip6/ip6_var.h"
 #include "pkt/trace.h"
 
@@ -131,6 +132,12 @@ ip6_input_slow(struct worker *w, struct rte_mbuf *m)
 		COUNT(w, IP6_BADSCOPE);
 		pkt_drop(w, m, DROP_IP6_MARTIAN_SRC);
 		return;
+	}
+	uint32_t on = meta->flags & PKT_F_LOCAL ? 0 : ip_ingress_on(INGRESS_DOC6);
+	if (on != 0) {
+		struct in6_addr to = dst;
+		if (ip_ingress6(w, &m, &to, 1, on) == 0)
+			return;
 	}
 	if (ip6->nxt == IPPROTO_HOPOPTS) {
 		/* Every node on the way looks at it. */
@@ -304,6 +311,9 @@ ip6_input_run(struct worker *w, struct pktvec *v)
 		else
 			ip6_input_slow(w, m);
 	}
+	uint32_t on = ip_ingress_on(INGRESS_DOC6);
+	if (unlikely(on != 0))
+		k = ip_ingress6(w, v->m, dst, k, on);
 	v->n = k;
 	if (k == 0)
 		return;
@@ -341,9 +351,22 @@ udp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off, bool group)
 		pkt_drop(w, m, DROP_UDP_BAD);
 		return;
 	}
-	uint32_t len = ntohs(rte_pktmbuf_mtod_offset(m, const struct udp_h *, off)->len);
+	const struct udp_h *udp = rte_pktmbuf_mtod_offset(m, const struct udp_h *, off);
+	const struct ipv6_h *ip6 = pkt_data(m, const struct ipv6_h *);
+	uint32_t len = ntohs(udp->len);
 	if (len < sizeof(struct udp_h) || len > m->pkt_len - off) {
 		COUNT(w, UDP6_BADLEN);
+		pkt_drop(w, m, DROP_UDP_BAD);
+		return;
+	}
+	if (udp->sum == 0) { /* RFC 8200 section 8.1 */
+		COUNT(w, UDP6_NOSUM);
+		pkt_drop(w, m, DROP_UDP_BAD);
+		return;
+	}
+	if (!(pkt_meta(m)->flags & PKT_F_L4OK) &&
+	    cksum_fold(cksum_mbuf(ip6_pseudo_sum(&ip6->src, &ip6->dst, len, IPPROTO_UDP), m, off, len)) != 0) {
+		COUNT(w, UDP6_BADSUM);
 		pkt_drop(w, m, DROP_UDP_BAD);
 		return;
 	}

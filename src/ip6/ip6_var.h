@@ -53,12 +53,14 @@ extern struct in6_own *_Atomic in6_own; /* [r] never NULL after ip6_init */
 /* Per-thread state, at w->proto[MP_SLOT_IP6] */
 struct ip6_thread {
 	uint64_t icmp_full; /* [w] error rate limit: TSC at which the bucket is full again */
+	uint64_t tcp_full;  /* [w] the same for resets */
 	uint32_t id;	    /* [w] last fragment identification; threads use residue classes */
 	uint32_t id_step;   /* [I] */
 };
 
 extern _Atomic int ip6_forwarding, ip6_hlim, ip6_sendredirects, ip6_hdrnestlimit, ip6_maxfragpackets, ip6_maxfrags,
-    ip6_maxfragbytes, ip6_fragttl, icmp6_errppslimit; /* [a] settings */
+    ip6_maxfragbytes, ip6_fragttl, icmp6_errppslimit;  /* [a] settings */
+extern _Atomic int tcp6_rstppslimit, ip6_dropdocaddrs; /* [a] settings */
 
 /* Addresses in packets lie at any even place: copy before use. */
 static inline struct in6_addr

@@ -454,6 +454,16 @@ make_echo6(uint8_t *buf, const char *src, const char *dst, uint16_t id, uint16_t
 uint32_t
 make_udp6(uint8_t *buf, const char *src, const char *dst, uint32_t size)
 {
+	uint32_t len, sum = 0;
+	uint16_t word;
+
 	make_udp(buf + 40, size);
-	return make_ip6(buf, src, dst, IPPROTO_UDP, 64, buf + 40, 8 + size);
+	len = make_ip6(buf, src, dst, IPPROTO_UDP, 64, buf + 40, 8 + size);
+	for (int i = 8; i < 40; i += 2) {
+		memcpy(&word, buf + i, 2);
+		sum += ntohs(word);
+	}
+	word = htons(world_cksum(buf + 40, 8 + size, sum + 8 + size + IPPROTO_UDP));
+	memcpy(buf + 46, &word, 2);
+	return len;
 }
