@@ -51,7 +51,8 @@ router_start(const struct mp_config *conf, struct event_base *base, bool workers
 static void
 settle(struct event_base *base)
 {
-	for (int i = 0; i < 2000 && (mp_deferred_pending() > 0 || mp_helper_pending() > 0 || !TAILQ_EMPTY(&ifnet_list));
+	for (int i = 0; i < 2000 && (mp_deferred_pending() > 0 || mp_helper_pending() > 0 || neigh_flush_pending() ||
+					!TAILQ_EMPTY(&ifnet_list));
 	     i++) {
 		event_base_loop(base, EVLOOP_NONBLOCK);
 		usleep(2000);

@@ -7,6 +7,7 @@
 #define SMPNET_NEIGH_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "if/ifnet.h"
@@ -45,8 +46,13 @@ void neigh_ifaddr_announce(struct ifaddr *);
 
 /* => control; the interface went down: its entries go, static ones too */
 void neigh_ifnet_down(struct ifnet *);
-/* => control; the interface is being destroyed: when this returns no next hop of a neighbour names it */
-void neigh_ifnet_detach(struct ifnet *);
+/*
+ * => control; the interface is being destroyed, and dead: done follows, at once or later, when no next hop names it any
+ *    more; it must not be freed before
+ */
+void neigh_ifnet_detach(struct ifnet *, void (*done)(struct ifnet *));
+/* => control; some neighbours of interfaces that went are still there */
+bool neigh_flush_pending(void);
 /* => control; link address or MTU changed: next hops are built again */
 void neigh_ifnet_changed(struct ifnet *);
 

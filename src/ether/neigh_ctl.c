@@ -13,11 +13,9 @@
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "ip6/ip6.h"
-#include "mp/slice.h"
 #include "route/route.h"
 
 #define NEIGH_BUCKETS 32768
-#define NEIGH_SEARCH  32 /* entries looked at to find one that may be recycled */
 
 LIST_HEAD(neigh_bucket, neigh);
 static struct neigh_bucket neigh_table[NEIGH_BUCKETS]; /* [c] */
@@ -50,7 +48,7 @@ neigh_find(const struct ifnet *ifp, int family, const union in_any *addr, bool p
 	LIST_FOREACH (n, neigh_bucket(ifp, family, addr), n_hash)
 		if (n->n_ifp == ifp && n->n_family == family && ((n->n_flags & NEIGH_F_PROXY) != 0) == proxy &&
 		    memcmp(&n->n_addr, addr, neigh_addrlen(family)) == 0)
-			return n;
+			return neigh_flushed(n) && neigh_flush_now(n) ? NULL : n;
 	return NULL;
 }
 
@@ -105,7 +103,10 @@ neigh_set_published(struct neigh *n, bool on)
 	if (((n->n_flags & NEIGH_F_PUB) != 0) == on)
 		return;
 	n->n_flags ^= NEIGH_F_PUB;
-	nf->nf_published += on ? 1 : -1u;
+	if (on)
+		LIST_INSERT_HEAD(&nf->nf_published, n, n_pub);
+	else
+		LIST_REMOVE(n, n_pub);
 	if (n->n_family == AF_INET)
 		neigh_watch_add(on ? 1 : -1);
 	else if (!neigh_stopping)
@@ -119,13 +120,12 @@ neigh_published6(const struct ifnet *ifp, struct in6_addr *out, unsigned max)
 	struct neigh *n;
 
 	ASSERT_CONTROL();
-	for (unsigned i = 0; neigh_inet6.nf_published > 0 && i < NEIGH_BUCKETS; i++)
-		LIST_FOREACH (n, &neigh_table[i], n_hash)
-			if (n->n_ifp == ifp && n->n_family == AF_INET6 && (n->n_flags & NEIGH_F_PUB) != 0) {
-				if (found < max)
-					out[found] = n->n_addr.in6;
-				found++;
-			}
+	LIST_FOREACH (n, &neigh_inet6.nf_published, n_pub)
+		if (n->n_ifp == ifp && !neigh_flushed(n)) {
+			if (found < max)
+				out[found] = n->n_addr.in6;
+			found++;
+		}
 	return found;
 }
 
@@ -211,37 +211,23 @@ neigh_notify(const struct neigh *n, int type, const union in_any *author)
 	rt_notify(&msg);
 }
 
-/* => control; moves the entry to the list of its new state */
-void
-neigh_to_state(struct neigh *n, enum neigh_state state)
-{
-	struct neigh_family *nf = neigh_family(n->n_family);
-
-	TAILQ_REMOVE(&nf->nf_list[n->n_state], n, n_list);
-	nf->nf_count[n->n_state]--;
-	n->n_state = state;
-	TAILQ_INSERT_TAIL(&nf->nf_list[state], n, n_list);
-	nf->nf_count[state]++;
-}
-
 /*
  * Frees an entry.
- *  1. Out of the hash, its list and the timer heap: control does not find it again.
+ *  1. Out of the hash, the order, its list and the timer heap: control does not find it again.
  *  2. Its waiting packets, which nobody else knows, are dropped.
  *  3. The FIB's host entry goes: workers that look up from now on do not find the next hop.
  *  4. Our reference to the next hop goes.  Workers that hold the index still find the old object, then a blackhole,
  *     until a grace period has passed (nexthop_release); packets in rings name the index, never the entry.
  *  5. The memory: nothing outside control ever pointed at it.
  */
-static void
+void
 neigh_free(struct neigh *n, enum mp_drop reason)
 {
 	struct neigh_family *nf = neigh_family(n->n_family);
 
 	LIST_REMOVE(n, n_hash);
-	TAILQ_REMOVE(&nf->nf_list[n->n_state], n, n_list);
-	nf->nf_count[n->n_state]--;
-	nf->nf_total--;
+	neigh_order_remove(n);
+	neigh_room_leave(n);
 	neigh_timer_disown(&n->n_timer);
 	nud_drop_queue(n, reason);
 	neigh_set_published(n, false);
@@ -264,6 +250,7 @@ neigh_delete(struct neigh *n, enum mp_drop reason)
 		neigh_free(n, reason);
 		return;
 	}
+	n->n_born = neigh_serial; /* what flushes it again comes later */
 	nud_drop_queue(n, reason);
 	neigh_set_published(n, false);
 	n->n_flags = 0;
@@ -277,52 +264,16 @@ neigh_delete(struct neigh *n, enum mp_drop reason)
 	neigh_publish(n);
 }
 
-/* Frees the oldest entry of a state that no route holds and nobody set; false if there is none near the front. */
-static bool
-neigh_recycle(struct neigh_family *nf, enum neigh_state state)
-{
-	unsigned looked = 0;
-	struct neigh *n;
-
-	TAILQ_FOREACH (n, &nf->nf_list[state], n_list) {
-		if (++looked > NEIGH_SEARCH)
-			break;
-		if (!neigh_pinned(n) && !(n->n_flags & NEIGH_F_TEMP)) {
-			neigh_delete(n, DROP_NEIGH_RECYCLED);
-			return true;
-		}
-	}
-	return false;
-}
-
-void
-neigh_make_room(struct neigh_family *nf, enum neigh_state state)
-{
-	unsigned max = (unsigned)atomic_load_explicit(nf->nf_maxincomplete, memory_order_relaxed);
-
-	ASSERT_CONTROL();
-	while (state == NEIGH_INCOMPLETE && nf->nf_count[state] >= max)
-		if (!neigh_recycle(nf, state))
-			break;
-}
-
 struct neigh *
 neigh_create(struct ifnet *ifp, int family, const union in_any *addr, bool proxy)
 {
-	/* The last are in use, but one who answers for every address must not shut out all others. */
-	static const uint8_t expendable[] = {
-	    NEIGH_FAILED, NEIGH_NONE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_PROBE, NEIGH_DELAY, NEIGH_REACHABLE};
 	struct neigh_family *nf = neigh_family(family);
-	unsigned max = (unsigned)atomic_load_explicit(nf->nf_maxentries, memory_order_relaxed);
 	struct neigh *n;
 
 	ASSERT_CONTROL();
 	if (atomic_load_explicit(&ifp->if_dead, memory_order_relaxed) || neigh_stopping)
 		return NULL;
-	for (unsigned i = 0; nf->nf_total >= max && i < sizeof(expendable); i++)
-		while (nf->nf_total >= max && neigh_recycle(nf, expendable[i]))
-			continue;
-	if (nf->nf_total >= max)
+	if (!neigh_room(ifp, family))
 		goto full;
 	n = calloc(1, sizeof(*n));
 	if (n == NULL)
@@ -336,17 +287,18 @@ neigh_create(struct ifnet *ifp, int family, const union in_any *addr, bool proxy
 	memcpy(&n->n_addr, addr, neigh_addrlen(family));
 	n->n_flags = proxy ? NEIGH_F_PROXY : 0;
 	n->n_state = NEIGH_NONE;
+	n->n_born = neigh_serial;
 	n->n_timer.nt_fn = nud_timer;
 	neigh_publish(n);
-	if (!proxy && n->n_nh == NH_NOROUTE_INDEX) {
+	if ((!proxy && n->n_nh == NH_NOROUTE_INDEX) || !neigh_room_enter(n)) {
+		if (n->n_nh != NH_NOROUTE_INDEX)
+			nexthop_release(n->n_nh);
 		neigh_timer_disown(&n->n_timer);
 		free(n);
 		goto full;
 	}
 	LIST_INSERT_HEAD(neigh_bucket(ifp, family, addr), n, n_hash);
-	TAILQ_INSERT_TAIL(&nf->nf_list[NEIGH_NONE], n, n_list);
-	nf->nf_count[NEIGH_NONE]++;
-	nf->nf_total++;
+	neigh_order_insert(n);
 	neigh_timer_set(&n->n_timer, neigh_clock() + NEIGH_NONE_MS);
 	return n;
 full:
@@ -376,97 +328,6 @@ neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
 	return n->n_nh;
 }
 
-static void
-neigh_walk_bucket(unsigned i, int family, void (*fn)(struct neigh *, void *), void *arg)
-{
-	struct neigh *n = LIST_FIRST(&neigh_table[i]);
-
-	while (n != NULL) {
-		struct neigh *next = LIST_NEXT(n, n_hash);
-
-		if (family == AF_UNSPEC || n->n_family == family)
-			fn(n, arg);
-		n = next;
-	}
-}
-
-void
-neigh_walk(int family, void (*fn)(struct neigh *, void *), void *arg)
-{
-	ASSERT_CONTROL();
-	for (unsigned i = 0; i < NEIGH_BUCKETS; i++)
-		neigh_walk_bucket(i, family, fn, arg);
-}
-
-bool
-neigh_walk_some(unsigned *bucket, int family, void (*fn)(struct neigh *, void *), void *arg)
-{
-	ASSERT_CONTROL();
-	while (*bucket < NEIGH_BUCKETS) {
-		neigh_walk_bucket((*bucket)++, family, fn, arg);
-		if (*bucket % 16 == 0 && mp_slice_over())
-			break;
-	}
-	return *bucket == NEIGH_BUCKETS;
-}
-
-static void
-neigh_down_one(struct neigh *n, void *arg)
-{
-	if (n->n_ifp == arg)
-		neigh_delete(n, DROP_IF_DOWN);
-}
-
-void
-neigh_ifnet_down(struct ifnet *ifp)
-{
-	ASSERT_CONTROL();
-	neigh_walk(AF_UNSPEC, neigh_down_one, ifp);
-}
-
-static void
-neigh_detach_one(struct neigh *n, void *arg)
-{
-	static const struct nexthop gone = {.nh_type = NH_BLACKHOLE};
-
-	if (n->n_ifp != arg)
-		return;
-	/* A route that still holds the next hop finds no interface in it. */
-	if (neigh_pinned(n))
-		nexthop_replace(n->n_nh, &gone);
-	if (neigh_usable(n) && !(n->n_flags & NEIGH_F_PROXY))
-		neigh_notify(n, RTMSG_DELETE, NULL);
-	neigh_free(n, DROP_IF_GONE);
-}
-
-void
-neigh_ifnet_detach(struct ifnet *ifp)
-{
-	ASSERT_CONTROL();
-	neigh_walk(AF_UNSPEC, neigh_detach_one, ifp);
-	dad_ifnet_gone(ifp);
-}
-
-static void
-neigh_changed_one(struct neigh *n, void *arg)
-{
-	if (n->n_ifp == arg)
-		neigh_publish(n);
-}
-
-void
-neigh_ifnet_changed(struct ifnet *ifp)
-{
-	ASSERT_CONTROL();
-	neigh_walk(AF_UNSPEC, neigh_changed_one, ifp);
-}
-
-/* Connected routes: their neighbours go with them, and those on other interfaces when a route moves. */
-struct neigh_purge {
-	const struct rt_msg *msg;
-	bool others; /* than msg->ifp */
-};
-
 bool
 neigh_in_prefix(const union in_any *a, const union in_any *prefix, unsigned plen)
 {
@@ -476,33 +337,9 @@ neigh_in_prefix(const union in_any *a, const union in_any *prefix, unsigned plen
 	return memcmp(p, q, octets) == 0 && (bits == 0 || ((p[octets] ^ q[octets]) >> (8 - bits)) == 0);
 }
 
-static void
-neigh_purge_one(struct neigh *n, void *arg)
-{
-	const struct neigh_purge *purge = arg;
-	const struct rt_msg *msg = purge->msg;
-
-	if ((n->n_ifp == msg->ifp) != purge->others && neigh_in_prefix(&n->n_addr, &msg->dst, msg->plen))
-		neigh_delete(n, DROP_NEIGH_FLUSHED);
-}
-
-static void
-neigh_route_message(const struct rt_msg *msg)
-{
-	struct neigh_purge purge = {.msg = msg};
-
-	if ((msg->type != RTMSG_DELETE && msg->type != RTMSG_CHANGE) || msg->ifp == NULL ||
-	    (msg->family != AF_INET && msg->family != AF_INET6) ||
-	    (msg->flags & (RTF_GATEWAY | RTF_CLONED | RTF_LOCAL | RTF_BROADCAST | RTF_HOST)) != 0)
-		return;
-	purge.others = msg->type == RTMSG_CHANGE;
-	neigh_walk(msg->family, neigh_purge_one, &purge);
-}
-
 int
 neigh_init(void)
 {
-	struct neigh_family *families[] = {&neigh_inet, &neigh_inet6};
 	int error;
 
 	ASSERT_CONTROL();
@@ -510,9 +347,6 @@ neigh_init(void)
 	neigh_seed = neigh_random(UINT32_MAX);
 	for (unsigned i = 0; i < NEIGH_BUCKETS; i++)
 		LIST_INIT(&neigh_table[i]);
-	for (unsigned f = 0; f < 2; f++)
-		for (unsigned i = 0; i < NEIGH_NSTATES; i++)
-			TAILQ_INIT(&families[f]->nf_list[i]);
 	for (unsigned i = 0; i < mp_nworkers; i++) {
 		mp_workers[i]->proto[MP_SLOT_NEIGH] = lines_zalloc(sizeof(struct neigh_worker));
 		if (mp_workers[i]->proto[MP_SLOT_NEIGH] == NULL)
@@ -530,18 +364,16 @@ neigh_init(void)
 	return 0;
 }
 
-static void
-neigh_fini_one(struct neigh *n, void *arg)
-{
-	neigh_free(n, DROP_IF_GONE);
-}
-
 void
 neigh_fini(void)
 {
+	struct neigh *n;
+
 	ASSERT_CONTROL();
+	neigh_flush_finish();
 	neigh_stopping = true; /* the protocols above have gone */
-	neigh_walk(AF_UNSPEC, neigh_fini_one, NULL);
+	while ((n = neigh_order_from(NULL, false)) != NULL)
+		neigh_free(n, DROP_IF_GONE);
 	dad_fini();
 	neigh_timer_fini();
 	for (unsigned i = 0; i < mp_nworkers; i++) {

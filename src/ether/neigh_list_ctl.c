@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Neighbours in order: neigh.list, neigh.flush and the configuration's lines, in slices and in pages. */
 /*
- * The cache is a hash; a page is the least of its entries behind a cursor.  They are picked in one walk through the
- * buckets, in slices, into a heap of as many keys as the page holds; what has gone when the page is written is left out.
+ * A page is the least keys behind a cursor: of the neighbours, which are in order (neigh_order_ctl.c), and of our own
+ * addresses, which are not: as many as the page holds are kept in a heap.  What has gone when the page is written is left
+ * out.
  *
  * Synchronization: control only.
  * Lifetime: a job lives from its request to its answer; it keeps keys, never entries, between slices.
@@ -21,15 +22,6 @@
 #define PICK_MAX   1024
 #define FLUSH_SHOW (16 * 1024 * 1024) /* octets of deleted entries in an answer */
 
-enum key_kind { KEY_NEIGH, KEY_PROXY, KEY_OURS };
-
-struct neigh_key {
-	union in_any addr;
-	uint16_t ifindex;
-	uint8_t family;
-	uint8_t kind; /* enum key_kind */
-};
-
 struct neigh_pick {
 	struct neigh_key after;		/* [c] the cursor */
 	bool started;			/* [c] else from the beginning */
@@ -40,26 +32,16 @@ struct neigh_pick {
 	uint16_t ifindex;		/* [c] 0: all */
 	bool has_addr;			/* [c] */
 	union in_any addr;		/* [c] */
-	unsigned bucket;		/* [c] */
+	struct neigh_key seen;		/* [c] the last neighbour looked at, if seeing */
+	bool seeing;			/* [c] */
 	unsigned n, max, next;		/* [c] */
 	struct neigh_key key[PICK_MAX]; /* [c] a heap, the greatest first, while scanning */
 };
 
-/* NetBSD's order in the samples: the last interface first; IPv4 downwards, IPv6 upwards. */
 static int
 key_order(const void *a, const void *b)
 {
-	const struct neigh_key *x = a, *y = b;
-	int cmp;
-
-	if (x->family != y->family)
-		return x->family == AF_INET ? -1 : 1;
-	if (x->ifindex != y->ifindex)
-		return x->ifindex > y->ifindex ? -1 : 1;
-	cmp = memcmp(&x->addr, &y->addr, neigh_addrlen(x->family));
-	if (cmp == 0)
-		return (int)x->kind - (int)y->kind;
-	return x->family == AF_INET ? -cmp : cmp;
+	return neigh_key_order(a, b);
 }
 
 static void
@@ -102,19 +84,53 @@ pick_offer(struct neigh_pick *p, const struct neigh_key *k)
 }
 
 static void
-pick_neigh(struct neigh *n, void *arg)
+pick_neigh(struct neigh_pick *p, const struct neigh *n)
 {
-	struct neigh_pick *p = arg;
-	struct neigh_key k = {.ifindex = n->n_ifp->if_index,
-	    .family = n->n_family,
-	    .kind = n->n_flags & NEIGH_F_PROXY ? KEY_PROXY : KEY_NEIGH};
+	struct neigh_key k = neigh_key(n);
 
-	if (n->n_state == NEIGH_NONE || (p->permanent && n->n_state != NEIGH_PERMANENT) ||
-	    (p->ifindex != 0 && k.ifindex != p->ifindex) ||
-	    (p->has_addr && memcmp(&p->addr, &n->n_addr, neigh_addrlen(n->n_family)) != 0))
-		return;
-	memcpy(&k.addr, &n->n_addr, neigh_addrlen(n->n_family));
-	pick_offer(p, &k);
+	if (n->n_state != NEIGH_NONE && !(p->permanent && n->n_state != NEIGH_PERMANENT) && !neigh_flushed(n))
+		pick_offer(p, &k);
+}
+
+/* One address: on each interface, or on the one. */
+static void
+pick_address(struct neigh_pick *p)
+{
+	struct ifnet *ifp;
+	struct neigh *n;
+
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+		if (p->ifindex == 0 || p->ifindex == ifp->if_index)
+			for (unsigned proxy = 0; proxy < 2; proxy++)
+				if ((n = neigh_find(ifp, p->family, &p->addr, proxy != 0)) != NULL)
+					pick_neigh(p, n);
+}
+
+/* Those behind the cursor, in order, until the page is full; false: the slice is over before */
+static bool
+pick_neighs(struct neigh_pick *p)
+{
+	static const struct neigh_key inet6 = {.family = AF_INET6, .ifindex = MP_MAXIF};
+	struct neigh *n;
+
+	if (p->seeing)
+		n = neigh_order_from(&p->seen, true);
+	else if (p->started)
+		n = neigh_order_from(&p->after, true);
+	else
+		n = neigh_order_from(p->family == AF_INET6 ? &inet6 : NULL, false);
+	for (unsigned i = 1; n != NULL && p->n < p->max; n = neigh_order_next(n), i++) {
+		if (p->family == AF_INET && n->n_family != AF_INET)
+			break;
+		p->seen = neigh_key(n);
+		p->seeing = true;
+		if ((p->family == AF_UNSPEC || p->family == n->n_family) &&
+		    (p->ifindex == 0 || p->ifindex == n->n_ifp->if_index))
+			pick_neigh(p, n);
+		if (i % 64 == 0 && mp_slice_over())
+			return false;
+	}
+	return true;
 }
 
 /* Addresses of ours on Ethernet appear like NetBSD's: permanent. */
@@ -128,7 +144,8 @@ pick_ours(struct neigh_pick *p)
 		if (ifp->if_type != IFT_SMP_ETHER || (p->ifindex != 0 && p->ifindex != ifp->if_index))
 			continue;
 		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
-			struct neigh_key k = {.ifindex = ifp->if_index, .family = ifa->ifa_family, .kind = KEY_OURS};
+			struct neigh_key k = {
+			    .ifindex = ifp->if_index, .family = ifa->ifa_family, .kind = NEIGH_KEY_OURS};
 
 			if ((p->family != AF_UNSPEC && p->family != ifa->ifa_family) ||
 			    (ifa->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)) != 0 ||
@@ -144,8 +161,8 @@ pick_ours(struct neigh_pick *p)
 static void
 pick_begin(struct neigh_pick *p, unsigned max)
 {
-	p->scanned = false;
-	p->bucket = p->n = p->next = 0;
+	p->scanned = p->seeing = false;
+	p->n = p->next = 0;
 	p->max = max < PICK_MAX ? max : PICK_MAX;
 }
 
@@ -155,7 +172,9 @@ pick_scan(struct neigh_pick *p)
 {
 	if (p->scanned)
 		return true;
-	if (!neigh_walk_some(&p->bucket, p->family, pick_neigh, p))
+	if (p->has_addr)
+		pick_address(p);
+	else if (!pick_neighs(p))
 		return false;
 	if (p->ours)
 		pick_ours(p);
@@ -275,8 +294,8 @@ key_object(const struct neigh_key *k, uint64_t now)
 
 	if (ifp == NULL)
 		return NULL;
-	if (k->kind != KEY_OURS) {
-		n = neigh_find(ifp, k->family, &k->addr, k->kind == KEY_PROXY);
+	if (k->kind != NEIGH_KEY_OURS) {
+		n = neigh_find(ifp, k->family, &k->addr, k->kind == NEIGH_KEY_PROXY);
 		return n != NULL && n->n_state != NEIGH_NONE ? neigh_object(n, now) : NULL;
 	}
 	if (neigh_own(ifp, k->family, &k->addr) == NULL)
@@ -401,12 +420,12 @@ neigh_list_method(struct ctl_req *req, json_t *params, json_t **result)
 }
 
 static void
-flush_one(struct neigh *n, void *arg)
+flush_one(struct list_job *j, struct neigh *n)
 {
-	struct list_job *j = arg;
 	char text[NEIGH_ADDRSTR];
 
-	if (n->n_state == NEIGH_NONE || (j->pick.ifindex != 0 && n->n_ifp->if_index != j->pick.ifindex))
+	if (n->n_state == NEIGH_NONE || (j->pick.ifindex != 0 && n->n_ifp->if_index != j->pick.ifindex) ||
+	    (j->pick.family != AF_UNSPEC && n->n_family != j->pick.family) || neigh_flushed(n))
 		return;
 	if (evbuffer_get_length(j->out) < FLUSH_SHOW) {
 		neigh_addr_string(n->n_family, &n->n_addr, n->n_ifp, text, sizeof(text));
@@ -421,11 +440,18 @@ static bool
 flush_step(struct mp_slice *slice)
 {
 	struct list_job *j = (struct list_job *)slice;
+	struct neigh_pick *p = &j->pick;
 	struct evbuffer *out = j->out;
+	struct neigh *n;
 
 	ASSERT_CONTROL();
-	if (!neigh_walk_some(&j->pick.bucket, j->pick.family, flush_one, j))
-		return true;
+	for (unsigned i = 1; (n = neigh_order_from(p->seeing ? &p->seen : NULL, true)) != NULL; i++) {
+		p->seen = neigh_key(n);
+		p->seeing = true;
+		flush_one(j, n);
+		if (i % 16 == 0 && mp_slice_over())
+			return true;
+	}
 	evbuffer_add(out, "]}", 2);
 	j->out = NULL;
 	ctl_reply_text(j->req, out);
@@ -466,7 +492,7 @@ save_one(const struct neigh_key *k, void (*emit)(void *, const char *), void *ar
 {
 	char text[NEIGH_ADDRSTR], mac[NEIGH_MACSTR], line[NEIGH_ADDRSTR + NEIGH_MACSTR + 32];
 	struct ifnet *ifp = ifnet_get(k->ifindex);
-	const struct neigh *n = ifp != NULL ? neigh_find(ifp, k->family, &k->addr, k->kind == KEY_PROXY) : NULL;
+	const struct neigh *n = ifp != NULL ? neigh_find(ifp, k->family, &k->addr, k->kind == NEIGH_KEY_PROXY) : NULL;
 
 	if (n == NULL || n->n_state != NEIGH_PERMANENT)
 		return;

@@ -21,7 +21,7 @@ neigh_mix(uint32_t h, uint32_t v)
 
 /* What names the neighbour: the next hop, and for a whole network the destination.  Never 0. */
 static uint32_t
-neigh_key(struct rte_mbuf *m, const struct pktmeta *meta)
+neigh_packet_key(struct rte_mbuf *m, const struct pktmeta *meta)
 {
 	uint32_t h = neigh_mix(meta->nh, meta->oif);
 	const struct nexthop *nh = nexthop_get(meta->nh);
@@ -47,7 +47,7 @@ void
 neigh_resolve(struct worker *w, struct rte_mbuf *m)
 {
 	struct neigh_worker *nw = w->proto[MP_SLOT_NEIGH];
-	uint32_t key = neigh_key(m, pkt_meta(m));
+	uint32_t key = neigh_packet_key(m, pkt_meta(m));
 	struct neigh_told *told = &nw->told[(key >> 8) % NEIGH_TOLD];
 
 	ASSERT_WORKER();

@@ -73,7 +73,13 @@ enum neigh_state {
 
 struct neigh {
 	LIST_ENTRY(neigh) n_hash;		  /* [c] */
-	TAILQ_ENTRY(neigh) n_list;		  /* [c] the family's list of the state, in order of entry */
+	TAILQ_ENTRY(neigh) n_order;		  /* [c] all, in the order of neigh_key_order() */
+	struct neigh *n_left, *n_right;		  /* [c] the same as a treap */
+	uint32_t n_prio;			  /* [c] */
+	TAILQ_ENTRY(neigh) n_list;		  /* [c] its interface's list of the state, in order of entry */
+	LIST_ENTRY(neigh) n_pub;		  /* [c] with NEIGH_F_PUB */
+	struct neigh_home *n_home;		  /* [c] */
+	uint64_t n_born;			  /* [c] neigh_serial when it was made or emptied */
 	TAILQ_ENTRY(neigh) n_waits;		  /* [c] neighbours with packets, if n_qlen > 0 */
 	struct neigh_timer n_timer;		  /* [c] */
 	struct ifnet *n_ifp;			  /* [c] */
@@ -94,6 +100,22 @@ struct neigh {
 };
 TAILQ_HEAD(neigh_list, neigh);
 
+/* The neighbours of one interface and family. */
+struct neigh_home {
+	LIST_ENTRY(neigh_home) nm_link;		    /* [c] */
+	struct neigh_list nm_list[NEIGH_NSTATES];   /* [c] in order of entry */
+	unsigned nm_count[NEIGH_NSTATES], nm_total; /* [c] */
+};
+
+/* What names a neighbour, or an address of ours among them (neigh.list). */
+enum neigh_key_kind { NEIGH_KEY_REAL, NEIGH_KEY_PROXY, NEIGH_KEY_OURS };
+struct neigh_key {
+	union in_any addr;
+	uint16_t ifindex;
+	uint8_t family;
+	uint8_t kind; /* enum neigh_key_kind */
+};
+
 /* What differs between ARP and neighbour discovery. */
 struct neigh_family {
 	uint8_t nf_family;	       /* [I] */
@@ -110,9 +132,10 @@ struct neigh_family {
 	enum mp_counter nf_dfrtotal, nf_dfrsent, nf_dfrdropped, nf_allocfail; /* [I] */
 	/* => asks for n; prompt is a packet that waits for it, or NULL; unicast: to the link address that is known */
 	void (*nf_solicit)(struct neigh *, struct rte_mbuf *prompt, bool unicast); /* [I] */
-	struct neigh_list nf_list[NEIGH_NSTATES];				   /* [c] */
+	LIST_HEAD(, neigh_home) nf_homes;					   /* [c] */
+	unsigned nf_nhomes;							   /* [c] */
 	unsigned nf_count[NEIGH_NSTATES];					   /* [c] */
-	unsigned nf_published;							   /* [c] */
+	LIST_HEAD(, neigh) nf_published;					   /* [c] */
 	unsigned nf_total;							   /* [c] */
 };
 extern struct neigh_family neigh_inet, neigh_inet6;
@@ -173,14 +196,40 @@ void neigh_set_published(struct neigh *, bool);
 bool neigh_pinned(const struct neigh *);
 void neigh_publish(struct neigh *);
 void neigh_notify(const struct neigh *, int type, const union in_any *author);
-/* => calls fn for every neighbour, which it may delete */
-void neigh_walk(int family, void (*fn)(struct neigh *, void *), void *arg);
-/* => the same from a bucket on (0: the first), until the slice is over: true when all are through */
-bool neigh_walk_some(unsigned *bucket, int family, void (*fn)(struct neigh *, void *), void *arg);
-/* => makes room for one more incomplete entry, at the cost of the oldest */
-void neigh_make_room(struct neigh_family *, enum neigh_state);
 bool neigh_in_prefix(const union in_any *, const union in_any *prefix, unsigned plen);
+/* => takes it apart; see there */
+void neigh_free(struct neigh *, enum mp_drop);
+
+/* neigh_order_ctl.c: all neighbours by interface and address. */
+struct neigh_key neigh_key(const struct neigh *);
+/* => -1, 0, 1: NetBSD's order of arp -an and ndp -an */
+int neigh_key_order(const struct neigh_key *, const struct neigh_key *);
+void neigh_order_insert(struct neigh *);
+void neigh_order_remove(struct neigh *);
+/* => the first at the key or behind it (NULL: of all), NULL: none */
+struct neigh *neigh_order_from(const struct neigh_key *, bool behind);
+struct neigh *neigh_order_next(struct neigh *);
+
+/* neigh_room_ctl.c: how many there may be. */
 void neigh_to_state(struct neigh *, enum neigh_state);
+/* => makes room for one more of the interface; false: the cache is full */
+bool neigh_room(struct ifnet *, int family);
+/* => makes room for n to become incomplete, at the cost of the oldest of an interface that has many */
+void neigh_make_room(struct neigh *);
+bool neigh_room_enter(struct neigh *);
+void neigh_room_leave(struct neigh *);
+
+/* neigh_flush_ctl.c: those that go with their interface or network. */
+extern uint64_t neigh_serial; /* [c] */
+/* => n is to go; nobody is to see it any more */
+bool neigh_flushed(const struct neigh *);
+/* => takes n away if it is to go: true: it is freed; false: it was not, or is empty now (state NONE) */
+bool neigh_flush_now(struct neigh *);
+/* => takes some away, for their memory; false: there are none */
+bool neigh_flush_help(void);
+void neigh_flush_finish(void);
+struct rt_msg;
+void neigh_route_message(const struct rt_msg *);
 
 /* neigh_output_ctl.c */
 void neigh_resolve_input(struct rte_mbuf *);

@@ -124,7 +124,7 @@ nud_incomplete(struct neigh *n)
 	struct neigh_family *nf = neigh_family(n->n_family);
 	uint64_t now = neigh_clock(), retrans = setting(nf->nf_retrans);
 
-	neigh_make_room(nf, NEIGH_INCOMPLETE);
+	neigh_make_room(n);
 	neigh_to_state(n, NEIGH_INCOMPLETE);
 	n->n_tries = 0;
 	if (n->n_asked != 0 && now - n->n_asked < retrans) {
@@ -337,6 +337,10 @@ nud_timer(struct neigh_timer *t, uint64_t now)
 	struct neigh_family *nf = neigh_family(n->n_family);
 
 	ASSERT_CONTROL();
+	if (neigh_flushed(n)) {
+		(void)neigh_flush_now(n);
+		return;
+	}
 	switch ((enum neigh_state)n->n_state) {
 	case NEIGH_NONE:
 		if (nud_awaited(n) && neigh_if_running(n->n_ifp))

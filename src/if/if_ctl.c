@@ -143,18 +143,26 @@ if_detach_finish(struct mp_deferred *d)
 	if_free(ifp);
 }
 
+/* Nothing of neighbours and next hops names it any more. */
+static void
+if_detach_settled(struct ifnet *ifp)
+{
+	mp_defer(&ifp->if_deferred, if_detach_finish); /* 6, 7 */
+}
+
 /*
  * => control; destroys an attached interface, in any state, under traffic.  detached (may be NULL) runs on control
  * when no thread can hold the interface any more; it frees the softc, and the ifnet is freed after it.
  *
  * 1. Down: the device stops, duplicate address detection and neighbours stop, its routes leave the FIB.
  * 2. Its addresses go: connected and local routes with them.
- * 3. Neighbours and routing let go: next hops that named the interface are replaced, the old ones freed after their
- *    own grace period.
+ * 3. Routing lets go.
  * 4. Unlink and mark dead: no thread finds it by index or name any more.  The protocols' per-interface state goes.
- * 5. Grace period: workers that had looked it up have finished their loop.  Transmit buffers hold no packet of it,
+ * 5. Neighbours go, many of them in slices, and next hops that still name the interface are replaced, the old ones freed
+ *    after their own grace period.
+ * 6. Grace period: workers that had looked it up have finished their loop.  Transmit buffers hold no packet of it,
  *    because if_flush() precedes each report of quiescence.
- * 6. What still waits in inboxes, in control's rings and at neighbours names it by index and generation, and is dropped
+ * 7. What still waits in inboxes, in control's rings and at neighbours names it by index and generation, and is dropped
  *    when it is looked at (DROP_IF_GONE): nothing to drain here.  The index goes to a new interface only now.
  */
 void
@@ -163,9 +171,8 @@ if_detach(struct ifnet *ifp, void (*detached)(struct ifnet *))
 	ASSERT_CONTROL();
 	(void)if_set_flags(ifp, 0, IFF_SMP_UP); /* 1 */
 	if_addr_delete_all(ifp, AF_UNSPEC);	/* 2 */
-	neigh_ifnet_detach(ifp);		/* 3 */
 	nd6_ifnet_detach(ifp);
-	rt_ifnet_detach(ifp);
+	rt_ifnet_detach(ifp); /* 3 */
 	rt_notify_ifannounce(ifp, false);
 	atomic_store_explicit(&ifp->if_dead, true, memory_order_release); /* 4 */
 	atomic_store_explicit(&ifnet_table[ifp->if_index], NULL, memory_order_release);
@@ -173,7 +180,7 @@ if_detach(struct ifnet *ifp, void (*detached)(struct ifnet *))
 	ip_ifaddr_changed(ifp);
 	ip6_ifaddr_changed(ifp);
 	ifp->if_detached = detached;
-	mp_defer(&ifp->if_deferred, if_detach_finish); /* 5, 6 */
+	neigh_ifnet_detach(ifp, if_detach_settled); /* 5 */
 }
 
 /*

@@ -17,8 +17,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "mp/slice.h"
 #include "route/route.h"
 #include "route/route_var.h"
+
+#define NH_DETACH_PIECE 1024 /* next hops between two looks at the clock */
 
 struct nh_object {
 	struct nexthop nh; /* [I] */
@@ -442,23 +445,30 @@ nexthop_used(uint32_t index)
 
 /*
  * => control; the interface is going: nothing that is published leads to it from here on.  Next hops that somebody still
- * holds become blackholes.
+ * holds become blackholes.  *at is where to go on, from 0; false: a piece of the work is done (sliced: until the slice is
+ * over), there is more
  */
-void
-nexthop_ifnet_detach(const struct ifnet *ifp)
+bool
+nexthop_ifnet_detach(const struct ifnet *ifp, uint32_t *at, bool sliced)
 {
 	const struct nexthop blackhole = {.nh_type = NH_BLACKHOLE};
+	uint32_t i = *at < NH_FIRST_DYNAMIC ? NH_FIRST_DYNAMIC : *at;
 
 	ASSERT_CONTROL();
-	for (uint32_t i = NH_FIRST_DYNAMIC; i < nh_fresh; i++) {
+	for (; i < nh_fresh; i++) {
 		const struct nexthop *nh = nexthop_get(i);
 
+		if (i % NH_DETACH_PIECE == 0 && i != *at && (!sliced || mp_slice_over())) {
+			*at = i;
+			return false;
+		}
 		if (nh->nh_ifp != ifp)
 			continue;
 		/* Without memory the index and the object are lost, which beats a dangling interface. */
 		if (nh_refs[i] == 0 || nexthop_replace(i, &blackhole) != 0)
 			atomic_store_explicit(&nexthop_table[i], &nh_fixed[NH_BLACKHOLE_INDEX], memory_order_release);
 	}
+	return true;
 }
 
 /* => control; next hops in use or waiting to be free, for statistics and tests */

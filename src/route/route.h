@@ -106,6 +106,7 @@ uint32_t nexthop_refs(uint32_t index);
  * is used again, late packets that name it find a blackhole
  */
 void nexthop_release(uint32_t index);
+bool nexthop_ifnet_detach(const struct ifnet *, uint32_t *at, bool sliced);
 /* => control; true if any worker used the next hop since the last call */
 bool nexthop_used(uint32_t index);
 

@@ -274,5 +274,4 @@ rt_ifnet_detach(struct ifnet *ifp)
 	ASSERT_CONTROL();
 	rt_ifnet_changed(ifp);
 	rt_gw_detach_ifnet(ifp);
-	nexthop_ifnet_detach(ifp);
 }

@@ -142,7 +142,6 @@ void *nexthop_mem_alloc(size_t size);
 void nexthop_mem_free(void *, size_t size);
 int nexthop_init(void);
 void nexthop_fini(void);
-void nexthop_ifnet_detach(const struct ifnet *);
 int nexthop_divert(uint32_t index, uint32_t to);
 bool nexthop_diverted(uint32_t index);
 bool nexthop_leads_away(uint32_t index);

@@ -343,6 +343,12 @@ nexthop_release(uint32_t index)
 }
 
 bool
+nexthop_ifnet_detach(const struct ifnet *ifp, uint32_t *at, bool sliced)
+{
+	return true;
+}
+
+bool
 nexthop_used(uint32_t index)
 {
 	bool used = nexthop_marks[0][index] != 0;

@@ -112,8 +112,9 @@ nd6_ifnet_detach(struct ifnet *ifp)
 }
 
 void
-neigh_ifnet_detach(struct ifnet *ifp)
+neigh_ifnet_detach(struct ifnet *ifp, void (*done)(struct ifnet *))
 {
+	done(ifp);
 }
 
 void

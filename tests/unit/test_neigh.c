@@ -14,6 +14,7 @@
 
 #include "ctl/ctl.h"
 #include "ether_world.h"
+#include "mp/slice.h"
 
 static const uint8_t me[6] = {0x02, 0, 0, 0, 0, 1}, peer[6] = {0x02, 0, 0, 0, 0, 0x99},
 		     other[6] = {2, 0, 0, 0, 0, 0x77};
@@ -881,6 +882,14 @@ test_full(void **state)
 }
 
 /* A gateway's entry keeps its index through deletion and interface down; destruction leaves no interface behind. */
+static unsigned ndetached;
+
+static void
+detached(struct ifnet *ifp)
+{
+	ndetached++;
+}
+
 static void
 test_gateway(void **state)
 {
@@ -914,7 +923,7 @@ test_gateway(void **state)
 	neigh_ifnet_down(&world_if[1]);
 	assert_int_equal(world_drops(DROP_IF_DOWN), 1);
 	assert_int_equal(state_of("10.0.1.9"), NEIGH_NONE);
-	neigh_ifnet_detach(&world_if[1]);
+	neigh_ifnet_detach(&world_if[1], detached);
 	assert_int_equal(state_of("10.0.1.9"), -1);
 	assert_null(nexthop_get(nh)->nh_ifp);
 	assert_int_equal(nexthop_get(nh)->nh_type, NH_BLACKHOLE);
@@ -1143,6 +1152,168 @@ test_routes(void **state)
 	assert_int_equal(neigh_inet.nf_total, 0);
 }
 
+static struct neigh *
+made(unsigned iif, int family, unsigned i)
+{
+	union in_any a = world_any(family == AF_INET ? "10.0.0.0" : "2001:db8:1::");
+	uint8_t *low = (uint8_t *)&a + (family == AF_INET ? 1 : 13);
+
+	low[0] = (uint8_t)(i >> 16);
+	low[1] = (uint8_t)(i >> 8);
+	low[2] = (uint8_t)i;
+	return neigh_create(&world_if[iif], family, &a, false);
+}
+
+/* The order against a naive model: after random comings and goings each neighbour is found from its key and behind it. */
+static void
+test_order(void **state)
+{
+	static struct neigh *all[1500];
+	unsigned n = sizeof(all) / sizeof(all[0]);
+	struct neigh *prev = NULL, *e;
+	unsigned count = 0;
+
+	srandom(17);
+	for (unsigned k = 0; k < 20000; k++) {
+		unsigned i = (unsigned)random() % n;
+
+		if (all[i] == NULL) {
+			all[i] = made(1 + i % 2, i % 3 ? AF_INET : AF_INET6, i * 2654435761u >> 8);
+			assert_non_null(all[i]);
+		} else {
+			neigh_delete(all[i], DROP_NEIGH_FLUSHED);
+			all[i] = NULL;
+		}
+	}
+	for (e = neigh_order_from(NULL, false); e != NULL; prev = e, e = neigh_order_next(e)) {
+		struct neigh_key k = neigh_key(e), before;
+
+		count++;
+		assert_ptr_equal(neigh_order_from(&k, false), e);
+		assert_ptr_equal(neigh_order_from(&k, true), neigh_order_next(e));
+		if (prev != NULL) {
+			before = neigh_key(prev);
+			assert_true(neigh_key_order(&before, &k) < 0);
+			assert_true(prev->n_family == AF_INET || e->n_family == AF_INET6);
+		}
+	}
+	assert_int_equal(count, neigh_inet.nf_total + neigh_inet6.nf_total);
+	for (unsigned i = 0; i < n; i++)
+		if (all[i] != NULL)
+			neigh_delete(all[i], DROP_NEIGH_FLUSHED);
+}
+
+/* Many neighbours go with their interface: in slices, but nobody sees them from the first on; what comes later stays. */
+static void
+test_flush(void **state)
+{
+	const unsigned n = 20000;
+	union in_any a = world_any("10.0.0.5");
+	json_t *list = NULL;
+	struct rt_msg msg = {
+	    .type = RTMSG_DELETE, .family = AF_INET, .plen = 15, .dst = world_any("10.0.0.0"), .ifp = &world_if[1]};
+
+	*neigh_inet.nf_maxentries = *neigh_inet6.nf_maxentries = 100000;
+	for (unsigned round = 0; round < 4; round++) {
+		for (unsigned i = 1; i < n; i++) {
+			nud_permanent(made(1, AF_INET, i), peer, 0);
+			nud_permanent(made(1, AF_INET6, i), peer, 0);
+			if (i % 10 == 0)
+				nud_permanent(made(2, AF_INET, i), peer, 0);
+		}
+		world_clear();
+		world_nmsg = ndetached = 0;
+		switch (round) {
+		case 0:
+			neigh_ifnet_down(&world_if[1]);
+			break;
+		case 1: /* and up again, and down: the first is not over */
+			neigh_ifnet_down(&world_if[1]);
+			nud_permanent(made(1, AF_INET, 6), other, 0);
+			neigh_ifnet_down(&world_if[1]);
+			break;
+		case 2:
+			neigh_route_message(&msg);
+			break;
+		case 3:
+			world_if[1].if_dead = true;
+			neigh_ifnet_detach(&world_if[1], detached);
+			assert_int_equal(ndetached, 0);
+			assert_null(made(1, AF_INET, 5));
+			world_if[1].if_dead = false; /* the world's again */
+		}
+		assert_true(neigh_flush_pending());
+		assert_true(neigh_inet.nf_total > n / 2);
+		/* gone for everybody */
+		assert_null(neigh_find(&world_if[1], AF_INET, &a, false));
+		assert_null(find("10.0.30.1"));
+		/* what comes now stays */
+		nud_permanent(made(1, AF_INET, 5), other, 0);
+		assert_int_equal(world_call("neigh.list", "{\"family\":\"inet\",\"interface\":\"shmif0\"}", &list), 0);
+		assert_int_equal(json_array_size(list), 2); /* it and our own */
+		json_decref(list);
+		while (mp_slices_run())
+			continue;
+		assert_false(neigh_flush_pending());
+		assert_int_equal(neigh_inet.nf_total, (n - 1) / 10 + 1);
+		assert_int_equal(neigh_inet6.nf_total, round == 2 ? n - 1 : 0);
+		assert_non_null(neigh_find(&world_if[1], AF_INET, &a, false));
+		assert_int_equal(ndetached, round == 3);
+		neigh_ifnet_down(&world_if[1]);
+		neigh_ifnet_down(&world_if[2]);
+		while (mp_slices_run())
+			continue;
+		assert_int_equal(neigh_inet.nf_total + neigh_inet6.nf_total, 0);
+	}
+	*neigh_inet.nf_maxentries = 8192;
+	*neigh_inet6.nf_maxentries = 2048;
+}
+
+/* A full cache: who has most makes room.  A scan or forged senders on one interface cost another one nothing. */
+static void
+test_share(void **state)
+{
+	char dst[32];
+
+	*neigh_inet.nf_maxentries = 200;
+	*neigh_inet.nf_maxincomplete = 50;
+	world_if[1].if_addrs.tqh_first->ifa_plen = 8;
+	for (unsigned i = 10; i < 60; i++) {
+		snprintf(dst, sizeof(dst), "10.0.2.%u", i);
+		arp_full(2, peer, 1, peer, dst, "10.0.2.1");
+	}
+	for (unsigned i = 0; i < 5000; i++) {
+		snprintf(dst, sizeof(dst), "10.1.%u.%u", 1 + i / 250, 1 + i % 250);
+		if (i % 2)
+			arp(1, other, dst, "10.0.1.1");
+		else
+			output("10.0.1.1", dst);
+		assert_true(neigh_inet.nf_total <= 200);
+		assert_true(neigh_inet.nf_count[NEIGH_INCOMPLETE] <= 50);
+	}
+	for (unsigned i = 10; i < 60; i++) {
+		union in_any a;
+
+		snprintf(dst, sizeof(dst), "10.0.2.%u", i);
+		a = world_any(dst);
+		assert_non_null(neigh_find(&world_if[2], AF_INET, &a, false));
+	}
+	/* one that is being asked for elsewhere stays as well */
+	{
+		union in_any a = world_any("10.0.2.99");
+
+		neigh_ctl_output(&world_if[2], AF_INET, &a, ip_packet("10.0.2.1", "10.0.2.99"));
+		for (unsigned i = 0; i < 500; i++) {
+			snprintf(dst, sizeof(dst), "10.2.%u.%u", 1 + i / 250, 1 + i % 250);
+			output("10.0.1.1", dst);
+		}
+		assert_int_equal(neigh_find(&world_if[2], AF_INET, &a, false)->n_state, NEIGH_INCOMPLETE);
+	}
+	*neigh_inet.nf_maxentries = 8192;
+	*neigh_inet.nf_maxincomplete = 1024;
+	world_wait(6000);
+}
+
 /* Random operations on both families: every packet ends once, the counts agree, nothing is left. */
 static void
 test_random(void **state)
@@ -1289,6 +1460,9 @@ main(void)
 	    T(test_dad),
 	    T(test_scan),
 	    T(test_full),
+	    T(test_order),
+	    T(test_flush),
+	    T(test_share),
 	    T(test_gateway),
 	    T(test_glean),
 	    T(test_methods),

@@ -655,6 +655,8 @@ test_detach(void **state)
 	eth1.if_dead = true;
 	ifnet_table[eth1.if_index] = NULL;
 	TAILQ_REMOVE(&ifnet_list, &eth1, if_list);
+	for (uint32_t at = 0; !nexthop_ifnet_detach(&eth1, &at, false);)
+		continue;
 	for (unsigned i = NH_FIRST_DYNAMIC; i < 100;
 	     i++) /* nothing leads to the interface's memory, not even stale indexes */
 		if (nexthop_get(i) != NULL)
