@@ -28,7 +28,25 @@ struct nd_lladdr_opt {
 } __attribute__((packed, aligned(2)));
 _Static_assert(sizeof(struct nd_lladdr_opt) == 8, "link-layer address option");
 
-#define ND_OPT_SOURCE 1
-#define ND_OPT_TARGET 2
+struct nd_redirect {
+	uint8_t type;		/* 0 */
+	uint8_t code;		/* 1 */
+	uint16_t sum;		/* 2 */
+	uint8_t reserved[4];	/* 4 */
+	struct in6_addr target; /* 8: the better first hop */
+	struct in6_addr dst;	/* 24: what it is better for */
+} __attribute__((packed, aligned(2)));
+_Static_assert(sizeof(struct nd_redirect) == 40, "redirect");
+
+struct nd_redirected_opt {   /* the packet follows */
+	uint8_t type;	     /* 0 */
+	uint8_t len;	     /* 1: in units of eight octets */
+	uint8_t reserved[6]; /* 2 */
+} __attribute__((packed, aligned(2)));
+_Static_assert(sizeof(struct nd_redirected_opt) == 8, "redirected header option");
+
+#define ND_OPT_SOURCE	  1
+#define ND_OPT_TARGET	  2
+#define ND_OPT_REDIRECTED 4
 
 #endif

@@ -16,8 +16,7 @@ _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirects, ip_a
 
 const struct sysctl_setting ip_settings[] = {
     {.name = "net.inet.ip.forwarding", .value = &ip_forwarding, .min = 0, .max = 1, .initial = 0},
-    /* Redirects are not sent yet: 0 is what it does. */
-    {.name = "net.inet.ip.redirect", .value = &ip_sendredirects, .min = 0, .max = 0, .initial = 0},
+    {.name = "net.inet.ip.redirect", .value = &ip_sendredirects, .min = 0, .max = 1, .initial = 1},
     {.name = "net.inet.ip.ttl", .value = &ip_ttl, .min = 1, .max = 255, .initial = 64},
     {.name = "net.inet.ip.forwsrcrt", .value = &ip_forwsrcrt, .min = 0, .max = 1, .initial = 0},
     {.name = "net.inet.ip.directed-broadcast", .value = &ip_directed_broadcast, .min = 0, .max = 1, .initial = 0},

@@ -108,8 +108,9 @@ icmp_error_allowed(struct worker *w, struct rte_mbuf *m, const struct ipv4_h *ip
 	return true;
 }
 
-static void
-icmp_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
+/* => an error about m, which stays the caller's, ready to be sent; NULL: there is none */
+static struct rte_mbuf *
+icmp_error_make(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info)
 {
 	const struct ipv4_h *oip = pkt_data(m, const struct ipv4_h *);
 	struct pktmeta *meta = pkt_meta(m);
@@ -117,20 +118,20 @@ icmp_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code,
 	struct rte_mbuf *e;
 
 	if (!icmp_error_allowed(w, m, oip))
-		goto drop;
+		return NULL;
 	if (!ip_rate_allow(&ip_thread(w)->icmp_full, w->is_control ? mp_tsc() : w->now, SETTING(icmp_errppslimit))) {
 		COUNT(w, ICMP_RATELIMIT);
-		goto drop;
+		return NULL;
 	}
 	if (in_own_has(in_own_get(), oip->dst))
 		src = oip->dst;
 	else
 		src = ip_source_for(meta->iif, oip->src);
 	if (src == 0)
-		goto drop;
+		return NULL;
 	e = pkt_alloc_copy(w);
 	if (e == NULL)
-		goto drop;
+		return NULL;
 	quote = hlen + (uint32_t)SETTING(icmp_returndatabytes);
 	if (quote > m->pkt_len)
 		quote = m->pkt_len;
@@ -155,7 +156,7 @@ icmp_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code,
 	*emeta = (struct pktmeta){.flags = PKT_F_LOCAL};
 	if (!pkt_append(w, e, &h, sizeof(h)) || !pkt_append_from(w, e, m, 0, quote)) {
 		pkt_drop(w, e, DROP_NOBUF);
-		goto drop;
+		return NULL;
 	}
 	struct icmp_h *icmp = rte_pktmbuf_mtod_offset(e, struct icmp_h *, sizeof(struct ipv4_h));
 	icmp->sum = cksum_fold(cksum_mbuf(0, e, sizeof(struct ipv4_h), e->pkt_len - sizeof(struct ipv4_h)));
@@ -163,17 +164,34 @@ icmp_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code,
 	icmp_count_out(w, type);
 	TRACE(w, m, ERROR, 0, (uint32_t)type << 8 | code, ntohl(info));
 	TRACE_COPIED(w, m, e);
+	return e;
+}
+
+static void
+icmp_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
+{
+	struct rte_mbuf *e = icmp_error_make(w, m, type, code, info);
+
 	pkt_drop(w, m, reason);
-	ip_send(w, e);
-	return;
-drop:
-	pkt_drop(w, m, reason);
+	if (e != NULL)
+		ip_send(w, e);
 }
 
 void
 icmp_error(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
 {
 	STAGE_MBUFS(w, ICMP, &m, 1, icmp_error_run(w, m, type, code, info, reason));
+}
+
+bool
+icmp_redirect(struct worker *w, struct rte_mbuf *m, uint32_t gateway)
+{
+	struct rte_mbuf *e = icmp_error_make(w, m, ICMP4_REDIRECT, ICMP4_REDIRECT_HOST, gateway);
+
+	if (e == NULL)
+		return false;
+	ip_send(w, e);
+	return true;
 }
 
 /* => the packet is turned round and answers itself.  Takes it. */

@@ -267,6 +267,8 @@ ip_forward_one(struct worker *w, struct rte_mbuf *m, uint32_t index)
 		}
 		break;
 	}
+	if (unlikely(nh->nh_ifindex == meta->iif))
+		ip_redirect(w, m, nh);
 	uint32_t mtu = nh_mtu_of(nh);
 	if (m->pkt_len > mtu && (ip->off & htons(IPV4_DF))) {
 		COUNT(w, IP_CANTFRAG);
@@ -293,10 +295,13 @@ ip_forward_one(struct worker *w, struct rte_mbuf *m, uint32_t index)
 static void
 ip_forward(struct worker *w, struct pktvec *v, const uint32_t *nhs)
 {
-	unsigned k = 0, n = v->n;
+	unsigned k = 0, n = v->n, pick = ip_redirect_pick(w, n);
 	bool forwarding = SETTING(ip_forwarding) != 0;
 
 	nexthop_prefetch(w, nhs, n);
+	/* Redirects are few in any case: looking at one packet of a vector finds who needs them soon enough. */
+	if (unlikely(nexthop_get(nhs[pick])->nh_ifindex == pkt_meta(v->m[pick])->iif))
+		ip_redirect(w, v->m[pick], nexthop_get(nhs[pick]));
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = v->m[i];
 		struct pktmeta *meta = pkt_meta(m);

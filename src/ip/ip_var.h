@@ -46,6 +46,13 @@ struct in_own {
 
 extern struct in_own *_Atomic in_own; /* [r] never NULL after ip_init */
 
+/*
+ * Redirects: a sender is not told the same again within a second, and a worker sends no more in a second than it has
+ * places to remember them.
+ */
+#define IP_REDIRECTED	 64
+#define IP_REDIRECTED_MS 1000
+
 /* Per-thread state, at w->proto[MP_SLOT_IP] */
 struct ip_thread {
 	uint64_t icmp_full;	   /* [w] error rate limit: TSC at which the bucket is full again */
@@ -53,6 +60,8 @@ struct ip_thread {
 	uint32_t id;		   /* [w] last datagram identification; threads use residue classes */
 	uint32_t id_step;	   /* [I] */
 	struct frag_shares shares; /* [w] */
+	/* ms from which a redirect may be sent again, by a hash of whom it tells of what; both families */
+	uint64_t redirected[IP_REDIRECTED]; /* [w] */
 };
 
 extern _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirects, ip_allowsrcrt, ip_forwsrcrt,
@@ -114,6 +123,30 @@ static inline struct ip_thread *
 ip_thread(struct worker *w)
 {
 	return w->proto[MP_SLOT_IP];
+}
+
+/* => worker; true if a redirect to src about dst (words that stand for them) may be sent now */
+static inline bool
+ip_redirect_allow(struct worker *w, uint32_t src, uint32_t dst)
+{
+	uint32_t h = src * UINT32_C(0x9e3779b1);
+	uint64_t *again;
+
+	h = ((h ^ h >> 15) ^ dst) * UINT32_C(0x85ebca6b);
+	h = (h ^ h >> 15) * UINT32_C(0x9e3779b1);
+	again = &ip_thread(w)->redirected[(h >> 16) % IP_REDIRECTED];
+
+	if (w->now_ms < *again)
+		return false;
+	*again = w->now_ms + IP_REDIRECTED_MS;
+	return true;
+}
+
+/* Of n packets, the one that is looked at this time: the same for a whole turn of the worker's loop */
+static inline unsigned
+ip_redirect_pick(const struct worker *w, unsigned n)
+{
+	return (unsigned)((uint64_t)((uint32_t)w->now * UINT32_C(0x9e3779b1)) * n >> 32);
 }
 
 /* => packet-owning thread; a datagram identification, network byte order */
@@ -253,11 +286,20 @@ void icmp_input(struct worker *, struct rte_mbuf *);
  * info is the second word of the ICMP header, network byte order.  m is dropped with the reason.
  */
 void icmp_error(struct worker *, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason);
+/* => worker; tells m's source of a better gateway to its destination; m stays the caller's.  False: it may not be sent */
+bool icmp_redirect(struct worker *, struct rte_mbuf *m, uint32_t gateway);
 /* => packet-owning thread; the address of ours to answer dst with, having received on iif; 0: none */
 uint32_t ip_source_for(uint16_t iif, uint32_t dst);
 
 /* => worker or control; an address that an answer may be sent to: one host's */
 bool icmp_may_answer(uint32_t src);
+
+/* ip_redirect.c */
+/*
+ * => worker; m (validated, not changed yet) is about to be forwarded to the interface it came from, by nh: its source
+ * is told of the better way, if that is on its link (RFC 1812 section 5.2.7.2).  m stays the caller's.
+ */
+void ip_redirect(struct worker *, struct rte_mbuf *m, const struct nexthop *nh);
 
 /* tcp_reset.c */
 /* => worker; a TCP segment for us at off, of either family; answered by a reset if answer.  Takes it. */

@@ -176,6 +176,20 @@ icmp6_is_error(const struct rte_mbuf *m)
 	return true;
 }
 
+bool
+icmp6_error_allowed(struct worker *w, const struct rte_mbuf *m)
+{
+	if (icmp6_is_error(m)) {
+		COUNT(w, ICMP6_CANTERROR);
+		return false;
+	}
+	if (!ip_rate_allow(&ip6_thread(w)->icmp_full, w->is_control ? mp_tsc() : w->now, SETTING(icmp6_errppslimit))) {
+		COUNT(w, ICMP6_TOOFREQ);
+		return false;
+	}
+	return true;
+}
+
 static void
 icmp6_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason)
 {
@@ -186,15 +200,13 @@ icmp6_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code
 	bool any = type == ICMP6_T_TOOBIG || (type == ICMP6_T_PARAMPROB && code == ICMP6_PARAM_OPTION);
 	struct rte_mbuf *e;
 
-	if (IN6_IS_ADDR_UNSPECIFIED(&osrc) || IN6_MULTICAST(&osrc) || icmp6_is_error(m) ||
+	if (IN6_IS_ADDR_UNSPECIFIED(&osrc) || IN6_MULTICAST(&osrc) ||
 	    (!any && (IN6_MULTICAST(&odst) || (meta->flags & (PKT_F_BCAST | PKT_F_MCAST))))) {
 		COUNT(w, ICMP6_CANTERROR);
 		goto drop;
 	}
-	if (!ip_rate_allow(&ip6_thread(w)->icmp_full, w->is_control ? mp_tsc() : w->now, SETTING(icmp6_errppslimit))) {
-		COUNT(w, ICMP6_TOOFREQ);
+	if (!icmp6_error_allowed(w, m))
 		goto drop;
-	}
 	bool anycast = ip6_is_anycast(&odst);
 	if (!anycast && in6_own_has(in6_own_get(), &odst))
 		src = odst;

@@ -32,8 +32,7 @@ const struct sysctl_setting ip6_settings[] = {
 	.max = 1,
 	.initial = 0,
 	.changed = forwarding_changed},
-    /* Redirects are not sent yet: 0 is what it does. */
-    {.name = "net.inet6.ip6.redirect", .value = &ip6_sendredirects, .min = 0, .max = 0, .initial = 0},
+    {.name = "net.inet6.ip6.redirect", .value = &ip6_sendredirects, .min = 0, .max = 1, .initial = 1},
     {.name = "net.inet6.ip6.hlim", .value = &ip6_hlim, .min = 1, .max = 255, .initial = 64},
     {.name = "net.inet6.ip6.maxfragpackets", .value = &ip6_maxfragpackets, .min = -1, .max = 100000, .initial = 200},
     {.name = "net.inet6.ip6.hdrnestlimit", .value = &ip6_hdrnestlimit, .min = 0, .max = 255, .initial = 50},

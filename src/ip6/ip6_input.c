@@ -232,6 +232,8 @@ ip6_forward_one(struct worker *w, struct rte_mbuf *m, uint32_t index)
 		pkt_drop(w, m, DROP_IP6_BLACKHOLE);
 		return;
 	}
+	if (unlikely(nh->nh_ifindex == meta->iif))
+		ip6_redirect(w, m, nh);
 	uint32_t mtu = nh_mtu_of(nh);
 	if (m->pkt_len > mtu) {
 		icmp6_error(w, m, ICMP6_T_TOOBIG, 0, mtu, DROP_IP6_TOOBIG);
@@ -250,10 +252,12 @@ ip6_forward_one(struct worker *w, struct rte_mbuf *m, uint32_t index)
 static void
 ip6_forward(struct worker *w, struct pktvec *v, const uint32_t *nhs)
 {
-	unsigned k = 0, n = v->n;
+	unsigned k = 0, n = v->n, pick = ip_redirect_pick(w, n);
 	bool forwarding = SETTING(ip6_forwarding) != 0;
 
 	nexthop_prefetch(w, nhs, n);
+	if (unlikely(nexthop_get(nhs[pick])->nh_ifindex == pkt_meta(v->m[pick])->iif))
+		ip6_redirect(w, v->m[pick], nexthop_get(nhs[pick])); /* as in IPv4 */
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = v->m[i];
 		struct pktmeta *meta = pkt_meta(m);

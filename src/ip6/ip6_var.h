@@ -222,10 +222,16 @@ void icmp6_input(struct worker *, struct rte_mbuf *, uint32_t off);
  * 2.4); info is the second word, host byte order.  m is dropped with the reason.
  */
 void icmp6_error(struct worker *, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason);
+/* => packet-owning thread; may an error about m be sent to its source? */
+bool icmp6_error_allowed(struct worker *, const struct rte_mbuf *m);
 /* => packet-owning thread; the address of ours to answer dst with, having received on iif; false: none */
 bool ip6_source_for(uint16_t iif, const struct in6_addr *dst, struct in6_addr *src);
 /* => any thread in a read section; one of our anycast addresses, which no packet has as its source */
 bool ip6_is_anycast(const struct in6_addr *);
+
+/* ip6_redirect.c */
+/* => worker; as ip_redirect (RFC 4861 section 8.2).  m stays the caller's. */
+void ip6_redirect(struct worker *, struct rte_mbuf *m, const struct nexthop *nh);
 
 /* ip6_if_ctl.c */
 int in6_if_init(void);
