@@ -14,6 +14,8 @@ const struct tool tools[] = {
     {"route", route_main, "the routing table", NULL},
     {"arp", arp_main, "IPv4 neighbours", NULL},
     {"ndp", ndp_main, "IPv6 neighbours", NULL},
+    {"ifmcstat", ifmcstat_main, "multicast groups",
+	"usage: ifmcstat [-n] [-i interface] [-f inet | inet6 | link] [--json]\n"},
     {"netstat", netstat_main, "tables and counters",
 	"usage: netstat -r [-nv] [-f inet | inet6] [--json]\n"
 	"       netstat -i [-bdnv] [-f inet | inet6] [-I interface] [--json]\n"

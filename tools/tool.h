@@ -24,6 +24,7 @@ int ifconfig_main(int, char **);
 int route_main(int, char **);
 int arp_main(int, char **);
 int ndp_main(int, char **);
+int ifmcstat_main(int, char **);
 int netstat_main(int, char **);
 int ping_main(int, char **);
 int ping6_main(int, char **);

@@ -13,6 +13,7 @@ const struct ctl_method *const ctl_method_tables[] = {
     route_methods,
     neigh_methods,
     ip_methods,
+    group_methods,
     dev_methods,
     sysctl_methods,
     stats_methods,

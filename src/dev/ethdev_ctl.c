@@ -174,6 +174,38 @@ ethdev_set_lladdr(struct port *port, const uint8_t *lladdr)
 	return optional(rte_eth_dev_default_mac_addr_set(ed->port_id, &addr));
 }
 
+/* A device that takes no list, or not one as long, passes all groups. */
+static int
+ethdev_set_groups(struct port *port, const uint8_t (*mac)[6], unsigned n)
+{
+	struct ethdev *ed = port->priv;
+	struct rte_ether_addr list[ETHDEV_MAXGROUPS];
+	bool fits = n <= ETHDEV_MAXGROUPS && !ed->allmulti;
+
+	ASSERT_CONTROL();
+	for (unsigned i = 0; fits && i < n; i++)
+		memcpy(list[i].addr_bytes, mac[i], RTE_ETHER_ADDR_LEN);
+	if (fits && rte_eth_dev_set_mc_addr_list(ed->port_id, list, n) == 0) {
+		if (!ed->passes_groups)
+			return 0;
+		ed->passes_groups = false;
+		return optional(rte_eth_allmulticast_disable(ed->port_id));
+	}
+	ed->passes_groups = true;
+	return optional(rte_eth_allmulticast_enable(ed->port_id));
+}
+
+static int
+ethdev_set_allmulti(struct port *port, bool on)
+{
+	struct ethdev *ed = port->priv;
+
+	ASSERT_CONTROL();
+	ed->allmulti = on;
+	ed->passes_groups = on || ed->passes_groups; /* the list, when it is told the next time, ends it */
+	return on ? optional(rte_eth_allmulticast_enable(ed->port_id)) : 0;
+}
+
 static int
 ethdev_set_mtu(struct port *port, uint32_t mtu)
 {
@@ -284,8 +316,8 @@ ethdev_closed(struct port *port)
 	{                                                                                                              \
 		.kind = "eth", .detaching = ethdev_detaching, .stop = ethdev_stop, .closed = ethdev_closed,            \
 		.rx_burst = ethdev_rx_burst, .tx_burst = (tx), .link = ethdev_link, .set_promisc = ethdev_set_promisc, \
-		.set_lladdr = ethdev_set_lladdr, .set_mtu = ethdev_set_mtu, .status = ethdev_status,                   \
-		.save = ethdev_save,                                                                                   \
+		.set_allmulti = ethdev_set_allmulti, .set_groups = ethdev_set_groups, .set_lladdr = ethdev_set_lladdr, \
+		.set_mtu = ethdev_set_mtu, .status = ethdev_status, .save = ethdev_save,                               \
 	}
 static const struct port_ops ethdev_ops = ETHDEV_OPS(ethdev_tx_burst);
 static const struct port_ops ethdev_linear_ops = ETHDEV_OPS(ethdev_tx_burst_linear);

@@ -265,7 +265,6 @@ setup_locked(struct ethdev *ed)
 		return;
 	}
 	ed->started = true;
-	(void)rte_eth_allmulticast_enable(ed->port_id); /* a router listens to groups that come and go */
 	if (rte_eth_macaddr_get(ed->port_id, &addr) == 0)
 		memcpy(port->lladdr, addr.addr_bytes, 6);
 	port->mtu_max = info.max_mtu < 9000 ? info.max_mtu : 9000;

@@ -8,6 +8,8 @@
 #include "dev/port.h"
 #include "mp/mp.h"
 
+#define ETHDEV_MAXGROUPS 64 /* in the device's filter; more: it passes all groups */
+
 struct rte_device;
 
 struct ethdev {
@@ -26,6 +28,8 @@ struct ethdev {
 	unsigned fill;		   /* [I] buffers that one receive queue takes at start */
 	bool multi_segs;	   /* [I] chains can be sent as they are */
 	bool started;		   /* [c] or the helper thread's, who runs */
+	bool passes_groups;	   /* [c] the device passes the frames of all groups */
+	bool allmulti;		   /* [c] it is to */
 	bool attached;		   /* [c] */
 	int error;		   /* [c] of the helper's part */
 	char message[256];	   /* [c] likewise */

@@ -66,6 +66,8 @@ struct port_ops {
 	int (*link)(struct port *, struct port_link *);
 	int (*set_promisc)(struct port *, bool);
 	int (*set_allmulti)(struct port *, bool);
+	/* the group addresses whose frames are wanted, in place of those told before */
+	int (*set_groups)(struct port *, const uint8_t (*mac)[6], unsigned n);
 	int (*set_lladdr)(struct port *, const uint8_t *);
 	int (*set_mtu)(struct port *, uint32_t);
 	int (*set_media)(struct port *, enum port_media);

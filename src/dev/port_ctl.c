@@ -138,6 +138,14 @@ port_set_allmulti(struct ifnet *ifp, bool on)
 }
 
 static int
+port_set_groups(struct ifnet *ifp, const uint8_t (*mac)[6], unsigned n)
+{
+	struct port *port = port_of(ifp);
+
+	return port->ops->set_groups == NULL ? 0 : port->ops->set_groups(port, mac, n);
+}
+
+static int
 port_set_media(struct ifnet *ifp, const char *media)
 {
 	struct port *port = port_of(ifp);
@@ -256,6 +264,7 @@ static const struct if_ops port_if_ops = {
     .set_lladdr = port_set_lladdr,
     .set_promisc = port_set_promisc,
     .set_allmulti = port_set_allmulti,
+    .set_groups = port_set_groups,
     .set_media = port_set_media,
     .set_linkstr = port_set_linkstr,
     .status = port_status,

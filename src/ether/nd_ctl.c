@@ -293,11 +293,6 @@ nd_input(struct rte_mbuf *m)
 	msg.data = pkt_data(m, const uint8_t *) + meta->l4off;
 	msg.len = len - meta->l4off;
 
-	if (msg.data[0] == ICMP6_T_MLD2REPORT || (msg.data[0] >= ICMP6_T_MLDQUERY && msg.data[0] <= ICMP6_T_MLDDONE)) {
-		COUNT(self, ND_RCVD_MLD); /* groups are not tracked yet */
-		pkt_consume(self, m);
-		return;
-	}
 	if (msg.hlim != 255)
 		bad = "message with hop limit below 255";
 	else if (msg.data[1] != 0)

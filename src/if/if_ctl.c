@@ -10,6 +10,7 @@
 #include "if/ifnet.h"
 #include "ether/neigh.h"
 #include "if/if_var.h"
+#include "ip/group.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
 #include "ip6/nd_if.h"
@@ -179,6 +180,7 @@ if_detach(struct ifnet *ifp, void (*detached)(struct ifnet *))
 	TAILQ_REMOVE(&ifnet_list, ifp, if_list);
 	ip_ifaddr_changed(ifp);
 	ip6_ifaddr_changed(ifp);
+	in_group_detach(ifp);
 	ifp->if_detached = detached;
 	neigh_ifnet_detach(ifp, if_detach_settled); /* 5 */
 }
@@ -208,6 +210,7 @@ if_up(struct ifnet *ifp)
 			return error;
 	}
 	atomic_fetch_or(&ifp->if_flags, IFF_SMP_UP | IFF_SMP_RUNNING);
+	in_group_link(ifp); /* before duplicate address detection asks through a switch that snoops */
 	rt_ifnet_up(ifp);
 	if_addr_ifnet_up(ifp);
 	return 0;
@@ -217,6 +220,7 @@ static void
 if_down(struct ifnet *ifp)
 {
 	atomic_fetch_and(&ifp->if_flags, ~(uint32_t)(IFF_SMP_UP | IFF_SMP_RUNNING));
+	in_group_link(ifp);
 	if_addr_ifnet_down(ifp);
 	neigh_ifnet_down(ifp);
 	rt_ifnet_down(ifp);
@@ -261,6 +265,7 @@ if_link_state_change(struct ifnet *ifp, enum if_linkstate state)
 	atomic_store_explicit(&ifp->if_linkstate, state, memory_order_relaxed);
 	if (ifp->if_dead)
 		return;
+	in_group_link(ifp);
 	if (old == LINK_DOWN || state == LINK_DOWN)
 		if_addr_link(ifp, state);
 	rt_notify_ifinfo(ifp);

@@ -44,6 +44,7 @@ struct if_stats { /* [w] one per thread */
 	uint64_t pad[4];
 } __attribute__((aligned(128)));
 
+struct group_if;
 struct ifaddr;
 struct ifnet;
 
@@ -71,6 +72,8 @@ struct if_ops {
 	int (*set_lladdr)(struct ifnet *, const uint8_t *);
 	int (*set_promisc)(struct ifnet *, bool);
 	int (*set_allmulti)(struct ifnet *, bool);
+	/* => control; the group addresses whose frames are wanted, in place of those told before; 0 or -errno */
+	int (*set_groups)(struct ifnet *, const uint8_t (*mac)[6], unsigned n);
 	int (*set_media)(struct ifnet *, const char *media); /* "none", "auto" */
 	/* => control; the segment's file of a shmif, NULL: leave it; 0 or -errno with err filled */
 	int (*set_linkstr)(struct ifnet *, const char *, char *err, size_t errlen);
@@ -114,6 +117,7 @@ struct ifnet {
 	uint64_t if_hwaddr;			  /* [c] the device's own link address */
 	TAILQ_HEAD(, if_lladdr) if_lladdrs;	  /* [c] others that were added, in order, active or not */
 	uint32_t if_allmulti_refs;		  /* [c] */
+	struct group_if *if_groups[2];		  /* [c] multicast groups: IPv4's, IPv6's; ip/group_ctl.c's */
 	struct if_stats if_zero;		  /* [c] subtracted when displayed (ifconfig -z) */
 	TAILQ_HEAD(ifaddr_head, ifaddr) if_addrs; /* [c] in order of addition */
 	TAILQ_ENTRY(ifnet) if_list;		  /* [c] */

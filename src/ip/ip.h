@@ -25,6 +25,8 @@ void nh_output(struct worker *, struct pktvec *);
 
 /* => control; the addresses of the interface changed, or it is being destroyed (if_dead) */
 void ip_ifaddr_changed(struct ifnet *);
+/* => worker or control in a read section; the interface is a member of the group */
+bool ip_group_joined(const struct ifnet *, uint32_t group);
 /* => control; a packet of either family (data at the IP header) whose neighbour did not answer.  Takes it. */
 void icmp_ctl_unreachable(struct rte_mbuf *);
 

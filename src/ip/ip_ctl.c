@@ -7,6 +7,7 @@
 #include <rte_random.h>
 
 #include "ctl/ctl.h"
+#include "ip/group_var.h"
 #include "ip/ip_var.h"
 #include "ip6/ip6_var.h"
 
@@ -46,6 +47,16 @@ local_ctl_input(struct rte_mbuf *m)
 {
 	ASSERT_CONTROL();
 	pkt_drop(mp_control(), m, DROP_IP_NOPROTO);
+}
+
+static void
+mcast_ctl_input(struct rte_mbuf *m)
+{
+	ASSERT_CONTROL();
+	if (pkt_data(m, const struct ipv4_h *)->vihl >> 4 == 6)
+		mld_input(m);
+	else
+		igmp_input(m);
 }
 
 static void
@@ -111,6 +122,7 @@ ip_init(void)
 	pkt_stage_register(PKT_IP_LOCAL, ip_local_input_vec);
 	mp_punt_register(PUNT_ICMP, echo_ctl_input, 20000, 2000);
 	mp_punt_register(PUNT_FRAG, frag_ctl_input, FRAG_RATE, FRAG_BURST);
+	mp_punt_register(PUNT_MCAST, mcast_ctl_input, 2000, 500);
 	mp_punt_register(PUNT_LOCAL, local_ctl_input, 1000, 100);
 	return 0;
 fail_reass:

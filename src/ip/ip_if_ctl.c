@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ip/group.h"
 #include "ip/ingress_ctl.h"
 #include "ip/ip_var.h"
 
@@ -97,18 +98,25 @@ in_own_update(void)
 		mp_defer(&old->deferred, in_if_free);
 }
 
-static void
+void
 in_if_update(struct ifnet *ifp)
 {
+	const union in_any allhosts = {.in4.s_addr = htonl(INADDR_ALLHOSTS_GROUP)};
 	struct in_if *new = NULL, *old;
+	uint32_t n = 0, all = 0, ngroups = 0;
 	struct ifaddr *ifa;
-	uint32_t n = 0;
 
-	if (!ifp->if_dead)
-		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+	ASSERT_CONTROL();
+	if (!ifp->if_dead) {
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
 			n += ifaddr_usable(ifa);
-	if (n > 0) {
-		new = calloc(1, sizeof(*new) + n * sizeof(new->a[0]));
+			all += ifa->ifa_family == AF_INET;
+		}
+		in_group_imply(ifp, AF_INET, &allhosts, all > 0);
+		ngroups = in_group_members(ifp, AF_INET, NULL);
+	}
+	if (n > 0 || ngroups > 0) {
+		new = calloc(1, sizeof(*new) + n * sizeof(new->a[0]) + ngroups * sizeof(new->group[0]));
 		if (new == NULL) {
 			mp_log(MP_LOG_ERR, "%s: no memory for its addresses", ifp->if_xname);
 			return;
@@ -122,10 +130,31 @@ in_if_update(struct ifnet *ifp)
 			a->brd = ifa->ifa_has_brd ? ifa->ifa_brd.in4.s_addr : 0;
 			a->peer = ifa->ifa_has_dst ? ifa->ifa_dst.in4.s_addr : 0;
 		}
+		new->group = (uint32_t *)(void *)&new->a[n];
+		new->ngroups = in_group_members(ifp, AF_INET, &new->a[n]);
 	}
 	old = atomic_exchange_explicit(&ifp->if_proto[IF_SLOT_IP], new, memory_order_acq_rel);
 	if (old != NULL)
 		mp_defer(&old->deferred, in_if_free);
+}
+
+bool
+ip_group_joined(const struct ifnet *ifp, uint32_t group)
+{
+	const struct in_if *in = in_if_get(ifp);
+	uint32_t low = 0, high = in != NULL ? in->ngroups : 0;
+
+	while (low < high) { /* as memcmp sorts them */
+		uint32_t mid = (low + high) / 2;
+
+		if (in->group[mid] == group)
+			return true;
+		if (ntohl(in->group[mid]) < ntohl(group))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
 }
 
 void

@@ -431,9 +431,12 @@ ip_local_run(struct worker *w, struct rte_mbuf *m)
 		return;
 	}
 	if (IN4_MULTICAST(ip->dst) && ip->dst != htonl(INADDR_ALLHOSTS_GROUP)) {
-		/* No groups are joined but all-hosts. */
-		pkt_drop(w, m, DROP_IP_MCAST);
-		return;
+		const struct ifnet *ifp = meta->iif != 0 ? ifnet_get(meta->iif) : NULL;
+
+		if (ifp == NULL || !ip_group_joined(ifp, ip->dst)) {
+			pkt_drop(w, m, DROP_IP_MCAST);
+			return;
+		}
 	}
 	switch (ip->proto) {
 	case IPPROTO_ICMP:
@@ -449,9 +452,13 @@ ip_local_run(struct worker *w, struct rte_mbuf *m)
 		tcp_input(w, m, meta->l4off,
 		    !group && !(meta->flags & (PKT_F_BCAST | PKT_F_MCAST)) && icmp_may_answer(ip->src));
 		break;
+	case IPPROTO_IGMP:
+		COUNT(w, IP_DELIVERED);
+		mp_punt(w, PUNT_MCAST, m);
+		break;
 	default:
 		COUNT(w, IP_NOPROTO);
-		if (group || ip->proto == IPPROTO_IGMP)
+		if (group)
 			pkt_drop(w, m, DROP_IP_NOPROTO);
 		else
 			icmp_error(w, m, ICMP4_UNREACH, ICMP4_UNREACH_PROTOCOL, 0, DROP_IP_NOPROTO);

@@ -25,10 +25,11 @@ struct in_ifa {
 	uint32_t peer; /* [I] point-to-point: the other end, 0: none */
 };
 
-/* The usable addresses of an interface, at IF_SLOT_IP; NULL there: none */
+/* The usable addresses and the groups of an interface, at IF_SLOT_IP; NULL there: none */
 struct in_if {
 	struct mp_deferred deferred; /* [c] */
-	uint32_t n;		     /* [I] */
+	uint32_t n, ngroups;	     /* [I] */
+	const uint32_t *group;	     /* [I] sorted; behind a[] */
 	struct in_ifa a[];	     /* [I] in order of addition */
 };
 
@@ -314,6 +315,8 @@ int ip6_dropdocaddrs_changed(int old, int new);
 /* => control; 0 or -ENOMEM */
 int in_if_init(void);
 void in_if_fini(void);
+/* => control; publishes the interface's addresses and groups as they are now */
+void in_if_update(struct ifnet *);
 
 /* ip_reass_ctl.c */
 /* => control; a fragment for us: data at the IPv4 header.  Takes it. */

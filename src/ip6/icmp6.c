@@ -375,7 +375,11 @@ icmp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off)
 			pkt_drop(w, m, DROP_ICMP6_HLIM);
 			return;
 		}
-		break;
+		if (off > UINT8_MAX)
+			pkt_drop(w, m, DROP_IP6_BADEXT);
+		else
+			mp_punt(w, PUNT_MCAST, m);
+		return;
 	default:
 		pkt_drop(w, m, DROP_ICMP6_TYPE);
 		return;

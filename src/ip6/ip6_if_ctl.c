@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "ether/neigh.h"
+#include "ip/group.h"
 #include "ip6/ip6_var.h"
 
 struct in6_own *_Atomic in6_own;
@@ -77,39 +78,78 @@ group_compare(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct in6_addr));
 }
 
+/* The solicited-node group (RFC 4291 section 2.7.1) */
+static union in_any
+solicited_node(const struct in6_addr *addr)
+{
+	union in_any group = {.in6 = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0}}}};
+
+	memcpy(&group.in6.s6_addr[13], &addr->s6_addr[13], 3);
+	return group;
+}
+
+/* => the groups that the interface's addresses, its proxies and its role ask for; false: no memory */
+static bool
+in6_imply(struct ifnet *ifp, uint32_t naddrs)
+{
+	static const char *const all[] = {"ff01::1", "ff02::1", "ff01::2", "ff02::2"};
+	uint32_t npub = naddrs > 0 ? neigh_published6(ifp, NULL, 0) : 0, n = 0;
+	struct in6_addr *published = NULL;
+	union in_any *group = NULL;
+	struct ifaddr *ifa;
+
+	if (naddrs == 0) {
+		in_group_imply(ifp, AF_INET6, NULL, 0);
+		return true;
+	}
+	group = calloc(naddrs + npub + 4, sizeof(*group));
+	published = calloc(npub + 1, sizeof(*published));
+	if (group == NULL || published == NULL) {
+		free(group);
+		free(published);
+		return false;
+	}
+	while (n < (SETTING(ip6_forwarding) ? 4 : 2)) {
+		inet_pton(AF_INET6, all[n], &group[n].in6);
+		n++;
+	}
+	/* Duplicate address detection listens already for addresses that are not usable yet. */
+	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
+		if (ifa->ifa_family == AF_INET6)
+			group[n++] = solicited_node(&ifa->ifa_addr.in6);
+	neigh_published6(ifp, published, npub);
+	for (uint32_t i = 0; i < npub; i++)
+		group[n++] = solicited_node(&published[i]);
+	in_group_imply(ifp, AF_INET6, group, n);
+	free(group);
+	free(published);
+	return true;
+}
+
 /* => the addresses and groups of an interface; *error is set where there is no memory; NULL: nothing */
 static struct in6_if *
 in6_if_build(struct ifnet *ifp, int *error)
 {
 	struct ifaddr *ifa;
-	uint32_t n = 0, ngroups = 0, all = 0, npub;
+	uint32_t n = 0, ngroups, all = 0;
 
 	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
 		n += ifaddr_usable(ifa);
 		all += ifa->ifa_family == AF_INET6;
 	}
-	if (all == 0)
+	*error = -ENOMEM;
+	if (!in6_imply(ifp, all))
 		return NULL;
-	npub = neigh_published6(ifp, NULL, 0);
-	struct in6_if *in6 =
-	    calloc(1, sizeof(*in6) + n * sizeof(in6->a[0]) + (all + npub + 4) * sizeof(struct in6_addr));
-	if (in6 == NULL) {
-		*error = -ENOMEM;
+	ngroups = in_group_members(ifp, AF_INET6, NULL);
+	if (all == 0 && ngroups == 0) {
+		*error = 0;
 		return NULL;
 	}
-	struct in6_addr *group = (struct in6_addr *)&in6->a[n];
-	inet_pton(AF_INET6, "ff01::1", &group[ngroups++]);
-	inet_pton(AF_INET6, "ff02::1", &group[ngroups++]);
-	if (SETTING(ip6_forwarding)) {
-		inet_pton(AF_INET6, "ff01::2", &group[ngroups++]);
-		inet_pton(AF_INET6, "ff02::2", &group[ngroups++]);
-	}
+	struct in6_if *in6 = calloc(1, sizeof(*in6) + n * sizeof(in6->a[0]) + ngroups * sizeof(struct in6_addr));
+	if (in6 == NULL)
+		return NULL;
+	*error = 0;
 	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
-		if (ifa->ifa_family != AF_INET6)
-			continue;
-		/* The solicited-node group, which duplicate address detection listens to already (RFC 4291 2.7.1) */
-		inet_pton(AF_INET6, "ff02::1:ff00:0", &group[ngroups]);
-		memcpy(&group[ngroups++].s6_addr[13], &ifa->ifa_addr.in6.s6_addr[13], 3);
 		if (!ifaddr_usable(ifa))
 			continue;
 		in6->a[in6->n++] = (struct in6_ifa){.addr = ifa->ifa_addr.in6,
@@ -118,22 +158,12 @@ in6_if_build(struct ifnet *ifp, int *error)
 		    .anycast = (ifa->ifa_flags & IFA_ANYCAST) != 0,
 		    .temporary = (ifa->ifa_flags & IFA_TEMPORARY) != 0};
 	}
-	/* The groups of addresses that are answered for by proxy */
-	neigh_published6(ifp, &group[ngroups], npub);
-	for (; npub > 0; npub--, ngroups++) {
-		uint8_t low[3];
-
-		memcpy(low, &group[ngroups].s6_addr[13], 3);
-		inet_pton(AF_INET6, "ff02::1:ff00:0", &group[ngroups]);
-		memcpy(&group[ngroups].s6_addr[13], low, 3);
-	}
-	qsort(group, ngroups, sizeof(group[0]), group_compare);
-	in6->group = group;
-	in6->ngroups = ngroups;
+	in6->group = (struct in6_addr *)&in6->a[n];
+	in6->ngroups = in_group_members(ifp, AF_INET6, &in6->a[n]);
 	return in6;
 }
 
-static void
+void
 in6_if_update(struct ifnet *ifp)
 {
 	struct in6_if *new = NULL, *old;

@@ -236,6 +236,8 @@ void ip6_redirect(struct worker *, struct rte_mbuf *m, const struct nexthop *nh)
 /* ip6_if_ctl.c */
 int in6_if_init(void);
 void in6_if_fini(void);
+/* => control; publishes the interface's addresses and groups as they are now */
+void in6_if_update(struct ifnet *);
 /* => control; all interfaces again (forwarding changed: the all-routers group) */
 void in6_if_update_all(void);
 

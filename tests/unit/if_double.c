@@ -7,6 +7,7 @@
 #include "ctl/ctl.h"
 #include "ether/ether.h"
 #include "ether/neigh.h"
+#include "ip/group.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
 #include "ip6/nd_if.h"
@@ -167,4 +168,14 @@ int
 tap_create(const char *xname, char *err, size_t errlen)
 {
 	return -ENOTSUP;
+}
+
+void
+in_group_link(struct ifnet *ifp)
+{
+}
+
+void
+in_group_detach(struct ifnet *ifp)
+{
 }

@@ -113,7 +113,7 @@ tst_create(unsigned i)
 	ifp = if_alloc(name, IFT_SMP_ETHER);
 	assert_non_null(ifp);
 	ifp->if_ops = &tst_ops;
-	ifp->if_flags = IFF_SMP_BROADCAST | IFF_SMP_SIMPLEX | IFF_SMP_MULTICAST;
+	ifp->if_flags = IFF_SMP_BROADCAST | IFF_SMP_SIMPLEX; /* without MULTICAST: nothing is said of groups */
 	memcpy(&word, mac[i], 6);
 	ifp->if_lladdr = word;
 	ifp->if_linkstate = LINK_UP;
