@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include <event2/event.h>
 #include <rte_random.h>
 
 #include "ctl/ctl.h"
@@ -40,6 +42,24 @@ const struct sysctl_setting ip_settings[] = {
 	.changed = ip_dropdocaddrs_changed},
     {.name = NULL},
 };
+
+_Atomic uint32_t ip_day_offset;
+static struct event *day_event; /* [c] */
+
+/* The clock may be set while we run. */
+static void
+day_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct timespec ts;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	uint64_t day = (uint64_t)(ts.tv_sec % 86400) * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	atomic_store_explicit(
+	    &ip_day_offset, (uint32_t)((day + 86400000 - mp_now_ms() % 86400000) % 86400000), memory_order_relaxed);
+}
 
 /* => control; a protocol that nobody here speaks.  Takes it. */
 static void
@@ -116,6 +136,13 @@ ip_init(void)
 	error = ip_reass_init();
 	if (error != 0)
 		goto fail_reass;
+	day_event = event_new(ctl_base, -1, EV_PERSIST, day_tick, NULL);
+	if (day_event == NULL) {
+		error = -ENOMEM;
+		goto fail_event;
+	}
+	day_tick(-1, 0, NULL);
+	event_add(day_event, &(struct timeval){.tv_sec = 60});
 	pkt_stage_register(PKT_IP_INPUT, ip_input);
 	pkt_stage_register(PKT_IP_OUTPUT, ip_output);
 	pkt_stage_register(PKT_NH_OUTPUT, nh_output);
@@ -125,6 +152,8 @@ ip_init(void)
 	mp_punt_register(PUNT_MCAST, mcast_ctl_input, 2000, 500);
 	mp_punt_register(PUNT_LOCAL, local_ctl_input, 1000, 100);
 	return 0;
+fail_event:
+	ip_reass_fini();
 fail_reass:
 	in_if_fini();
 fail:
@@ -139,6 +168,9 @@ void
 ip_fini(void)
 {
 	ASSERT_CONTROL();
+	if (day_event != NULL)
+		event_free(day_event);
+	day_event = NULL;
 	echo_ctl_fini();
 	ip_reass_fini();
 	in_if_fini();

@@ -46,6 +46,9 @@ icmp_count_out(struct worker *w, uint8_t type)
 	case ICMP4_PARAMPROB:
 		COUNT(w, ICMP_OUT_PARAMPROB);
 		break;
+	case ICMP4_TSTAMPREPLY:
+		COUNT(w, ICMP_OUT_TSTAMPREPLY);
+		break;
 	}
 }
 
@@ -194,9 +197,9 @@ icmp_redirect(struct worker *w, struct rte_mbuf *m, uint32_t gateway)
 	return true;
 }
 
-/* => the packet is turned round and answers itself.  Takes it. */
+/* => the packet is turned round and answers itself, its message being an answer of that type now.  Takes it. */
 static void
-icmp_echo_reply(struct worker *w, struct rte_mbuf *m, struct ipv4_h *ip, struct icmp_h *icmp, bool group)
+icmp_reflect(struct worker *w, struct rte_mbuf *m, struct ipv4_h *ip, uint8_t type, bool group)
 {
 	struct pktmeta *meta = pkt_meta(m);
 	uint32_t src = group ? ip_source_for(meta->iif, ip->src) : ip->dst;
@@ -205,10 +208,7 @@ icmp_echo_reply(struct worker *w, struct rte_mbuf *m, struct ipv4_h *ip, struct 
 		pkt_drop(w, m, DROP_IP_MARTIAN_SRC);
 		return;
 	}
-	icmp->type = ICMP4_ECHOREPLY;
-	uint32_t sum = (uint32_t)icmp->sum + htons(ICMP4_ECHO << 8); /* RFC 1624 */
-	icmp->sum = (uint16_t)(sum + (sum >= 0xffff));
-	ip->dst = ip->src;
+	ip->dst = IPV4_HLEN(ip) > sizeof(*ip) ? ip_options_reverse(ip, ip->src) : ip->src;
 	ip->src = src;
 	ip->ttl = IPV4_MAXTTL;
 	ip->off = 0;
@@ -217,8 +217,39 @@ icmp_echo_reply(struct worker *w, struct rte_mbuf *m, struct ipv4_h *ip, struct 
 	*meta = (struct pktmeta){
 	    .flags = PKT_F_LOCAL | (meta->flags & PKT_F_TRACED), .depth = meta->depth, .trace = meta->trace};
 	COUNT(w, ICMP_REFLECT);
-	icmp_count_out(w, ICMP4_ECHOREPLY);
+	icmp_count_out(w, type);
 	ip_send(w, m);
+}
+
+static void
+icmp_echo_reply(struct worker *w, struct rte_mbuf *m, struct ipv4_h *ip, struct icmp_h *icmp, bool group)
+{
+	icmp->type = ICMP4_ECHOREPLY;
+	uint32_t sum = (uint32_t)icmp->sum + htons(ICMP4_ECHO << 8); /* RFC 1624 */
+	icmp->sum = (uint16_t)(sum + (sum >= 0xffff));
+	icmp_reflect(w, m, ip, ICMP4_ECHOREPLY, group);
+}
+
+/* => a timestamp request (RFC 792), its header contiguous.  Takes it. */
+static void
+icmp_timestamp_reply(struct worker *w, struct rte_mbuf *m, uint32_t hlen, bool group)
+{
+	struct {
+		struct icmp_h icmp;
+		uint32_t originate, receive, transmit;
+	} * ts;
+
+	if (m->pkt_len < hlen + sizeof(*ts) || !pkt_pullup(m, hlen + (uint32_t)sizeof(*ts))) {
+		COUNT(w, ICMP_BADLEN);
+		pkt_drop(w, m, DROP_ICMP_SHORT);
+		return;
+	}
+	ts = (void *)(pkt_data(m, uint8_t *) + hlen);
+	ts->icmp.type = ICMP4_TSTAMPREPLY;
+	ts->receive = ts->transmit = htonl(ip_day_ms(w));
+	ts->icmp.sum = 0;
+	ts->icmp.sum = cksum_fold(cksum_mbuf(0, m, hlen, m->pkt_len - hlen));
+	icmp_reflect(w, m, pkt_data(m, struct ipv4_h *), ICMP4_TSTAMPREPLY, group);
 }
 
 void
@@ -249,6 +280,14 @@ icmp_input(struct worker *w, struct rte_mbuf *m)
 			break;
 		}
 		icmp_echo_reply(w, m, ip, icmp, group);
+		break;
+	case ICMP4_TSTAMP:
+		if (group && !SETTING(icmp_bmcastecho)) {
+			COUNT(w, ICMP_BMCASTTSTAMP);
+			pkt_drop(w, m, DROP_ICMP_BMCAST);
+			break;
+		}
+		icmp_timestamp_reply(w, m, hlen, group);
 		break;
 	case ICMP4_ECHOREPLY:
 	case ICMP4_UNREACH:

@@ -182,7 +182,7 @@ ip_input_slow(struct worker *w, struct rte_mbuf *m)
 	goto deliver;
 
 options:
-	switch (ip_options(ip, group || nh->nh_type == NH_LOCAL, (uint32_t)w->now_ms, &where)) {
+	switch (ip_options(ip, group || nh->nh_type == NH_LOCAL, ip_day_ms(w), &where)) {
 	case IP_OPT_OK:
 		break;
 	case IP_OPT_BAD:
@@ -198,7 +198,7 @@ options:
 		icmp_error(w, m, ICMP4_UNREACH, ICMP4_UNREACH_SRCFAIL, 0, DROP_IP_SRCROUTE);
 		return;
 	case IP_OPT_REROUTE: /* a source route of which we are a hop: to its next address */
-		if (!in4_ordinary(ip->dst)) {
+		if (group || !in4_ordinary(ip->dst)) {
 			COUNT(w, IP_BADADDR);
 			pkt_drop(w, m, DROP_IP_MARTIAN_DST);
 			return;

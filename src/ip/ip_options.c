@@ -44,7 +44,7 @@ static unsigned
 timestamp(uint8_t *opt, unsigned len, uint32_t dst, bool local, uint32_t now_ms)
 {
 	unsigned ptr = opt[2], flag = opt[3] & 0x0f;
-	uint32_t now = htonl(now_ms | 0x80000000u); /* not of day, hence the high bit */
+	uint32_t now = htonl(now_ms);
 	uint32_t addr;
 
 	if (ptr < TS_MINPTR)
@@ -81,6 +81,22 @@ timestamp(uint8_t *opt, unsigned len, uint32_t dst, bool local, uint32_t now_ms)
 	default:
 		return 3;
 	}
+}
+
+/* The packet goes to the source route's next address, in the place of which ours is written; false: it cannot */
+static bool
+source_route_hop(struct ipv4_h *ip, uint8_t *opt)
+{
+	uint32_t addr;
+
+	memcpy(&addr, opt + opt[2] - 1, 4);
+	if (addr == 0 || (*opt == IPV4_OPT_SSRR && !on_link(addr)))
+		return false;
+	ip->dst = addr;
+	addr = record_address(addr, false);
+	memcpy(opt + opt[2] - 1, &addr, 4);
+	opt[2] += 4;
+	return true;
 }
 
 enum ip_opt_verdict
@@ -138,23 +154,19 @@ ip_options(struct ipv4_h *ip, bool local, uint32_t now_ms, unsigned *where)
 				verdict = IP_OPT_SRCFAIL;
 				goto done;
 			}
-			if (!local && *opt == IPV4_OPT_LSRR)
-				break; /* we are between two of its hops */
-			if (local && opt[2] - 1u + 4 > len)
-				break; /* at its end: for us */
-			addr = 0;
-			if (local && verdict != IP_OPT_REROUTE)
-				memcpy(&addr, opt + opt[2] - 1, 4);
-			if (addr == 0 || (*opt == IPV4_OPT_SSRR && !on_link(addr))) {
+			if (verdict == IP_OPT_REROUTE || (!local && *opt == IPV4_OPT_SSRR)) { /* a second; not a hop */
 				verdict = IP_OPT_SRCFAIL;
 				goto done;
 			}
-			ip->dst = addr;
-			addr = record_address(ip->dst, false);
-			memcpy(opt + opt[2] - 1, &addr, 4);
-			opt[2] += 4;
-			local = in_own_has(in_own_get(), ip->dst);
-			verdict = IP_OPT_REROUTE;
+			if (!local)
+				break; /* we are between two of its hops */
+			for (; local && opt[2] - 1u + 4 <= len; verdict = IP_OPT_REROUTE) {
+				if (!source_route_hop(ip, opt)) {
+					verdict = IP_OPT_SRCFAIL;
+					goto done;
+				}
+				local = in_own_has(in_own_get(), ip->dst);
+			}
 			break;
 		}
 		opt += len;
@@ -166,6 +178,40 @@ refuse:
 	*where = (unsigned)(opt + bad - start);
 	verdict = IP_OPT_BAD;
 	goto done;
+}
+
+uint32_t
+ip_options_reverse(struct ipv4_h *ip, uint32_t to)
+{
+	uint8_t *opt = (uint8_t *)ip + sizeof(*ip), *end = (uint8_t *)ip + IPV4_HLEN(ip);
+	uint32_t first;
+
+	while (opt < end && *opt != IPV4_OPT_EOL && (*opt == IPV4_OPT_NOP || end - opt >= 2)) {
+		unsigned len = *opt == IPV4_OPT_NOP ? 1 : opt[1];
+
+		if (len == 0 || len > (unsigned)(end - opt))
+			break;
+		if ((*opt != IPV4_OPT_LSRR && *opt != IPV4_OPT_SSRR) || len < 7 || opt[2] < OPT_MINPTR + 4 ||
+		    opt[2] > len + 1u) {
+			opt += len;
+			continue;
+		}
+		unsigned n = (opt[2] - OPT_MINPTR) / 4u;
+		uint8_t *list = opt + OPT_MINPTR - 1;
+
+		memcpy(&first, list + (n - 1) * 4, 4);
+		for (unsigned i = 0; i < (n - 1) / 2; i++) {
+			uint8_t hop[4];
+
+			memcpy(hop, list + i * 4, 4);
+			memcpy(list + i * 4, list + (n - 2 - i) * 4, 4);
+			memcpy(list + (n - 2 - i) * 4, hop, 4);
+		}
+		memcpy(list + (n - 1) * 4, &to, 4);
+		opt[2] = OPT_MINPTR;
+		return first;
+	}
+	return to;
 }
 
 unsigned

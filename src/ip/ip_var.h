@@ -70,6 +70,15 @@ extern _Atomic int ip_forwarding, ip_ttl, ip_directed_broadcast, ip_sendredirect
     icmp_returndatabytes, tcp_rstppslimit; /* [a] settings */
 extern _Atomic int ip_dropdocaddrs;	   /* [a] a setting */
 
+extern _Atomic uint32_t ip_day_offset; /* [a] what is to be added to now_ms for milliseconds since midnight UT */
+
+/* => worker; RFC 792's time, host byte order */
+static inline uint32_t
+ip_day_ms(const struct worker *w)
+{
+	return (uint32_t)((w->now_ms + atomic_load_explicit(&ip_day_offset, memory_order_relaxed)) % 86400000u);
+}
+
 #define SETTING(v) atomic_load_explicit(&(v), memory_order_relaxed)
 
 #define IN4_MULTICAST(a) (((a)&htonl(0xf0000000)) == htonl(0xe0000000))
@@ -270,12 +279,17 @@ enum ip_opt_verdict { IP_OPT_OK, IP_OPT_BAD, IP_OPT_REFUSED, IP_OPT_SRCFAIL, IP_
 /*
  * => worker; checks the options of a packet with IHL > 5 and does what they ask of a router or, if local, of the
  * destination (RFC 791 section 3.1, RFC 1812 section 5.2.4): records route and time, follows source routes where the
- * settings allow it.  now_ms goes into timestamps.
+ * settings allow it.  now_ms, of the day, goes into timestamps.
  * IP_OPT_BAD: *where is the offset of the octet in error.  IP_OPT_REFUSED: a source route, and none is allowed.
  * IP_OPT_SRCFAIL: one that cannot be followed.  IP_OPT_REROUTE: ip->dst changed.
  * The header's checksum is right afterwards.
  */
 enum ip_opt_verdict ip_options(struct ipv4_h *, bool local, uint32_t now_ms, unsigned *where);
+/*
+ * => worker; the header of an answer to `to`, made of the question's: a source route by which that came is turned round (RFC
+ * 1122 section 3.2.2.6); returns where the answer goes first
+ */
+uint32_t ip_options_reverse(struct ipv4_h *, uint32_t to);
 /* => any; copies the options that go into every fragment to to (40 octets); returns their length, padded to 4 */
 unsigned ip_options_copied(const struct ipv4_h *, uint8_t *to);
 

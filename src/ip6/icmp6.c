@@ -133,8 +133,8 @@ icmp6_count_in(struct worker *w, uint8_t type)
 }
 
 /*
- * => is m, or what it is a fragment of, something that errors are not about: an error itself, a redirect, or a
- * fragment other than the first?  Follows the headers by reading only.
+ * => is m, or what it is a fragment of, something that errors are not about: an error itself, a redirect, or a later
+ * fragment of what may be one?  Follows the headers by reading only.
  */
 static bool
 icmp6_is_error(const struct rte_mbuf *m)
@@ -164,8 +164,8 @@ icmp6_is_error(const struct rte_mbuf *m)
 			p = rte_pktmbuf_read(m, off, 8, buf);
 			if (p == NULL)
 				return false;
-			if ((p[2] | (p[3] & 0xf8)) != 0)
-				return true;
+			if ((p[2] | (p[3] & 0xf8)) != 0) /* what begins it, the first fragment has */
+				return p[0] == IPPROTO_ICMPV6;
 			nxt = p[0];
 			off += 8;
 			break;

@@ -372,7 +372,8 @@ test_silence(void **state)
 	    {"error behind options", A, "2001:db8:ffff::1", DST, {ICMP, 0, 1, 4, 0, 0, 0, 0, 1}, false},
 	    {"echo behind options", A, "2001:db8:ffff::1", DST, {ICMP, 0, 1, 4, 0, 0, 0, 0, 128}, true},
 	    {"first fragment", A, "2001:db8:ffff::1", FRAG, {17, 0, 0, 1, 0, 0, 0, 1}, true},
-	    {"later fragment", A, "2001:db8:ffff::1", FRAG, {17, 0, 0, 8, 0, 0, 0, 1}, false},
+	    {"later fragment", A, "2001:db8:ffff::1", FRAG, {17, 0, 0, 8, 0, 0, 0, 1}, true},
+	    {"later fragment of ICMPv6", A, "2001:db8:ffff::1", FRAG, {ICMP, 0, 0, 8, 0, 0, 0, 1}, false},
 	    {"multicast", A, "ff02::1", IPPROTO_UDP, {0}, false},
 	};
 
