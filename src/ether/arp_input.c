@@ -44,6 +44,15 @@ arp_is_chatter(const struct arp_ether *ar)
 	return nh->nh_type != NH_UNRESOLVED;
 }
 
+static uint32_t
+arp_sender(const struct arp_ether *ar)
+{
+	uint32_t low;
+
+	memcpy(&low, ar->ar_sha + 2, sizeof(low));
+	return low ^ (uint32_t)ar->ar_sha[1] << 8;
+}
+
 /* => worker; data at the ARP header, contiguous.  Takes the packet. */
 void
 arp_punt(struct worker *w, struct rte_mbuf *m)
@@ -52,5 +61,5 @@ arp_punt(struct worker *w, struct rte_mbuf *m)
 	if ((pkt_meta(m)->flags & PKT_F_BCAST) != 0 && arp_is_chatter(pkt_data(m, const struct arp_ether *)))
 		pkt_drop(w, m, DROP_ARP_CHATTER);
 	else
-		mp_punt(w, PUNT_ARP, m);
+		mp_punt_from(w, PUNT_ARP, m, arp_sender(pkt_data(m, const struct arp_ether *)));
 }

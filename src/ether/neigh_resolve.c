@@ -43,6 +43,24 @@ neigh_packet_key(struct rte_mbuf *m, const struct pktmeta *meta)
 	return h | 1;
 }
 
+/* Who sent it */
+static uint32_t
+neigh_sender(struct rte_mbuf *m)
+{
+	const uint8_t *p = pkt_data(m, const uint8_t *);
+	uint32_t h = 0, word;
+
+	if (p[0] >> 4 == 4 && m->data_len >= sizeof(struct ip)) {
+		memcpy(&h, p + offsetof(struct ip, ip_src), sizeof(h));
+	} else if (m->data_len >= sizeof(struct ip6_hdr)) {
+		for (unsigned i = 0; i < 16; i += 4) {
+			memcpy(&word, p + offsetof(struct ip6_hdr, ip6_src) + i, 4);
+			h = neigh_mix(h, word);
+		}
+	}
+	return h;
+}
+
 void
 neigh_resolve(struct worker *w, struct rte_mbuf *m)
 {
@@ -60,5 +78,5 @@ neigh_resolve(struct worker *w, struct rte_mbuf *m)
 		return;
 	}
 	told->count++;
-	mp_punt(w, PUNT_RESOLVE, m);
+	mp_punt_from(w, PUNT_RESOLVE, m, neigh_sender(m));
 }

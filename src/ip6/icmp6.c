@@ -303,6 +303,16 @@ icmp6_echo_reply(struct worker *w, struct rte_mbuf *m, uint32_t off)
 	ip6_send(w, m);
 }
 
+/* What names the sender of a message among others */
+static uint32_t
+icmp6_sender(const struct ipv6_h *ip6)
+{
+	uint32_t a[4];
+
+	memcpy(a, &ip6->src, sizeof(a));
+	return a[0] ^ a[1] ^ a[2] ^ a[3];
+}
+
 void
 icmp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off)
 {
@@ -387,5 +397,5 @@ icmp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off)
 	if (off > UINT8_MAX)
 		pkt_drop(w, m, DROP_IP6_BADEXT);
 	else
-		mp_punt(w, PUNT_ND, m);
+		mp_punt_from(w, PUNT_ND, m, icmp6_sender(ip6));
 }

@@ -48,14 +48,17 @@ enum mp_drop {
 
 /* Classes of packets and messages from workers to control; each has its ring and its rate limit (mp_punt). */
 enum mp_class {
+	/* shared out among those who send (mp_punt_from) */
 	PUNT_ARP,     /* ARP */
 	PUNT_ND,      /* neighbour discovery, MLD */
 	PUNT_RESOLVE, /* a packet that waits for its neighbour (meta.nh, or glean) */
-	PUNT_ICMP,    /* ICMP and ICMPv6 to us that the workers do not answer */
-	PUNT_LOCAL,   /* everything else addressed to us */
-	PUNT_FRAG,    /* fragments addressed to us */
-	PUNT_MCAST,   /* multicast control protocols */
-	PUNT_CAPTURE, /* copies for capture streams */
+	PUNT_SHARED,
+	/* not */
+	PUNT_ICMP = PUNT_SHARED, /* ICMP and ICMPv6 to us that the workers do not answer */
+	PUNT_LOCAL,		 /* everything else addressed to us */
+	PUNT_FRAG,		 /* fragments addressed to us */
+	PUNT_MCAST,		 /* multicast control protocols */
+	PUNT_CAPTURE,		 /* copies for capture streams */
 	PUNT_COUNT
 };
 
@@ -139,6 +142,7 @@ struct worker {
 	uint32_t wheel_count;		  /* [w] timers set */
 	struct mp_timer *wheel[MP_WHEEL]; /* [w] */
 	uint64_t punt_tokens[PUNT_COUNT]; /* [w] token bucket: TSC of the emptied bucket */
+	struct punt_parts *punt_parts;	  /* [w] those of interfaces and hosts */
 
 	/* what control writes while the worker runs */
 	_Alignas(MP_CACHELINE) struct mp_sourceset *_Atomic sources; /* [r] receive queues */
@@ -232,6 +236,11 @@ void mp_source_remove(struct worker *, struct mp_source *);
 void mp_handoff(struct worker *self, struct worker *to, struct rte_mbuf **, unsigned n);
 /* => worker; gives a packet to control under its class's rate limit.  Takes it. */
 void mp_punt(struct worker *, enum mp_class, struct rte_mbuf *);
+/*
+ * => worker; the same for a class up to PUNT_SHARED: of what an interface (meta.iif) or a host on it (any 32 bits that
+ *    name it) sends, some always passes, whatever others send
+ */
+void mp_punt_from(struct worker *, enum mp_class, struct rte_mbuf *, uint32_t host);
 /* => control, at start; who receives the class.  The function takes the packet. */
 void mp_punt_register(enum mp_class, void (*fn)(struct rte_mbuf *), uint32_t per_second, uint32_t burst);
 const char *mp_punt_name(enum mp_class);

@@ -352,7 +352,9 @@ worker_create(unsigned id, bool is_control, int cpu, const struct mp_config *con
 	ev = (struct epoll_event){.events = EPOLLIN, .data.ptr = w};
 	if (epoll_ctl(w->epfd, EPOLL_CTL_ADD, w->evfd, &ev) != 0)
 		return -errno;
-	r = mp_ring_init(&w->inbox, INBOX_SIZE);
+	r = mp_punt_worker(w);
+	if (r == 0)
+		r = mp_ring_init(&w->inbox, INBOX_SIZE);
 	if (r == 0)
 		r = mp_ring_init(&w->calls, is_control ? CALLS_SIZE * MP_MAXWORKERS : CALLS_SIZE);
 	if (r == 0)
@@ -377,6 +379,7 @@ worker_destroy(struct worker *w)
 	free(w->reinput);
 	free(w->rx);
 	free(w->stages);
+	free(w->punt_parts);
 	free(atomic_load_explicit(&w->gaps, memory_order_relaxed));
 	if (w->epfd >= 0)
 		close(w->epfd);

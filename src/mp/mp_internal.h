@@ -49,6 +49,8 @@ int mp_timer_next(struct worker *);
 int mp_grace_init(void);
 void mp_grace_fini(void);
 int mp_punt_init(void);
+/* => control, at start; what a worker needs to punt; 0 or -ENOMEM */
+int mp_punt_worker(struct worker *);
 void mp_punt_fini(void);
 bool mp_punt_drain(void);
 bool mp_punt_pending(void);

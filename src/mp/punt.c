@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Packets from workers to control: a ring and a rate limit for each class. */
 /*
+ * A class whose packets hosts can send as they please is shared out (mp_punt_from): two fifths of its rate are for
+ * everybody, two fifths in equal parts for interfaces, one fifth for hosts, each by a table of token buckets.  A packet
+ * is charged to its host's part, else to its interface's, else to what is everybody's; and what is everybody's leaves a
+ * quarter of the ring free.  So a flood has what others leave, and whoever sends little always gets through.
+ *
  * Synchronization: rings of many producers (workers) and one consumer (control).  Token buckets are the workers' own:
  * each worker may use its share of the class's rate.
  * Lifetime: from mp_start to mp_stop; receivers are registered before mp_run.
@@ -16,6 +21,17 @@
 
 #define PUNT_RING   1024
 #define PUNT_BUDGET 64 /* packets of one class before the next class has its turn */
+
+/* Parts of a class's rate.  Two that fall into one bucket share it. */
+#define PART_IFS   128
+#define PART_HOSTS 256
+#define IF_COST	   (PART_IFS * 5 / 2) /* of a packet, as a multiple of the class's */
+#define HOST_COST  (PART_HOSTS * 5)
+
+struct punt_parts {				 /* w->punt_parts: when each bucket will be full again */
+	uint64_t ifs[PUNT_SHARED][PART_IFS];	 /* [w] */
+	uint64_t hosts[PUNT_SHARED][PART_HOSTS]; /* [w] */
+};
 
 static struct punt_class {
 	struct mp_ring ring;
@@ -56,36 +72,92 @@ mp_punt_register(enum mp_class class, void (*fn)(struct rte_mbuf *), uint32_t pe
 	p->depth = p->cost * (burst > 0 ? burst : 1);
 }
 
+int
+mp_punt_worker(struct worker *w)
+{
+	w->punt_parts = lines_zalloc(sizeof(struct punt_parts));
+	return w->punt_parts != NULL ? 0 : -ENOMEM;
+}
+
+/* => *full, the time at which the bucket will be full again, may lie at most depth ahead; false: it is empty */
+static inline bool
+punt_pay(uint64_t now, uint64_t *full, uint64_t cost, uint64_t depth)
+{
+	uint64_t at = *full > now ? *full : now;
+
+	if (at + cost > now + (depth > cost ? depth : cost))
+		return false;
+	*full = at + cost;
+	return true;
+}
+
+/* The packet has been paid for; reserve: slots of the ring that are not for it */
 static void
-punt_run(struct worker *w, enum mp_class class, struct rte_mbuf *m)
+punt_put(struct worker *w, enum mp_class class, struct rte_mbuf *m, uint32_t reserve)
 {
 	struct punt_class *p = &punt[class];
-	uint64_t full = w->punt_tokens[class];
 	void *obj = m;
 
-	if (p->fn == NULL) {
-		mp_add(&w->punt_full[class], 1);
-		pkt_drop(w, m, DROP_PUNT_FULL);
-		return;
-	}
-	/* full: the time at which the bucket will be full again; it may lie at most depth ahead */
-	if (full < w->now)
-		full = w->now;
-	if (full + p->cost > w->now + p->depth) {
-		mp_add(&w->punt_refused[class], 1);
-		pkt_drop(w, m, DROP_PUNT_RATE);
-		return;
-	}
-	w->punt_tokens[class] = full + p->cost;
 	pkt_meta(m)->class = class;
 	TRACE(w, m, PUNT, class, 0, 0);
-	if (mp_ring_put(&p->ring, &obj, 1) == 1) {
+	if ((reserve == 0 || mp_ring_used(&p->ring) + reserve < PUNT_RING) && mp_ring_put(&p->ring, &obj, 1) == 1) {
 		mp_add(&w->punt_passed[class], 1);
 		mp_wake(mp_control());
 	} else {
 		mp_add(&w->punt_full[class], 1);
 		pkt_drop(w, m, DROP_PUNT_FULL);
 	}
+}
+
+static void
+punt_refuse(struct worker *w, enum mp_class class, struct rte_mbuf *m)
+{
+	mp_add(&w->punt_refused[class], 1);
+	pkt_drop(w, m, DROP_PUNT_RATE);
+}
+
+static bool
+punt_received(struct worker *w, enum mp_class class, struct rte_mbuf *m)
+{
+	if (punt[class].fn != NULL)
+		return true;
+	mp_add(&w->punt_full[class], 1);
+	pkt_drop(w, m, DROP_PUNT_FULL);
+	return false;
+}
+
+static void
+punt_run(struct worker *w, enum mp_class class, struct rte_mbuf *m)
+{
+	struct punt_class *p = &punt[class];
+
+	if (!punt_received(w, class, m))
+		return;
+	if (punt_pay(w->now, &w->punt_tokens[class], p->cost, p->depth))
+		punt_put(w, class, m, 0);
+	else
+		punt_refuse(w, class, m);
+}
+
+static void
+punt_run_from(struct worker *w, enum mp_class class, struct rte_mbuf *m, uint32_t host)
+{
+	struct punt_class *p = &punt[class];
+	struct punt_parts *parts = w->punt_parts;
+	unsigned iif = pkt_meta(m)->iif;
+
+	if (!punt_received(w, class, m))
+		return;
+	host = (host ^ iif) * UINT32_C(0x9e3779b1);
+	/* a 128th of the class's burst for a host, a 16th for an interface, at least a packet */
+	if (punt_pay(w->now, &parts->hosts[class][(host >> 16) % PART_HOSTS], p->cost * HOST_COST,
+		p->depth * HOST_COST / 128) ||
+	    punt_pay(w->now, &parts->ifs[class][iif % PART_IFS], p->cost * IF_COST, p->depth * IF_COST / 16))
+		punt_put(w, class, m, 0);
+	else if (punt_pay(w->now, &w->punt_tokens[class], p->cost * 5 / 2, p->depth * 5 / 2))
+		punt_put(w, class, m, PUNT_RING / 4);
+	else
+		punt_refuse(w, class, m);
 }
 
 const char *mp_punt_name(enum mp_class class)
@@ -106,6 +178,12 @@ void
 mp_punt(struct worker *w, enum mp_class class, struct rte_mbuf *m)
 {
 	STAGE_CALL(w, PUNT, 1, punt_run(w, class, m));
+}
+
+void
+mp_punt_from(struct worker *w, enum mp_class class, struct rte_mbuf *m, uint32_t host)
+{
+	STAGE_CALL(w, PUNT, 1, punt_run_from(w, class, m, host));
 }
 
 /* => control; true if there is more */

@@ -83,6 +83,14 @@ mp_ring_get(struct mp_ring *r, void **objs, unsigned n)
 	return i;
 }
 
+/* => anybody, for a hint: slots that are taken */
+static inline uint32_t
+mp_ring_used(struct mp_ring *r)
+{
+	return atomic_load_explicit(&r->tail, memory_order_relaxed) -
+	       atomic_load_explicit(&r->head, memory_order_relaxed);
+}
+
 /* => the consumer, or anybody for a hint */
 static inline bool
 mp_ring_empty(struct mp_ring *r)

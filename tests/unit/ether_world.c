@@ -214,6 +214,12 @@ mp_punt(struct worker *w, enum mp_class class, struct rte_mbuf *m)
 }
 
 void
+mp_punt_from(struct worker *w, enum mp_class class, struct rte_mbuf *m, uint32_t host)
+{
+	mp_punt(w, class, m);
+}
+
+void
 mp_punt_register(enum mp_class class, void (*fn)(struct rte_mbuf *), uint32_t per_second, uint32_t burst)
 {
 	world_receive[class] = fn;

@@ -516,6 +516,51 @@ test_punt_rate(void **state)
 	UNTIL(mp_pool_free_count(mp_workers[0]) == POOL);
 }
 
+/* A class that is shared out: a host's flood leaves others on its interface their part, and other interfaces theirs. */
+static struct {
+	struct mp_call call;
+	_Atomic bool done;
+	uint64_t passed[5];
+} shared;
+
+static void
+shared_fn(struct worker *w, struct mp_call *c)
+{
+	static const struct {
+		unsigned iif, host, n; /* host 0: each packet another one */
+	} floods[5] = {{1, 1, 500}, {1, 2, 1}, {1, 0, 5000}, {2, 3, 1}, {2, 1, 500}};
+
+	for (unsigned i = 0; i < 5; i++) {
+		uint64_t was = w->punt_passed[PUNT_ND] + w->punt_full[PUNT_ND];
+
+		for (unsigned k = 0; k < floods[i].n; k++) {
+			struct rte_mbuf *m = pkt_originate(w);
+
+			assert_non_null(m);
+			pkt_meta(m)->iif = (uint16_t)floods[i].iif;
+			mp_punt_from(w, PUNT_ND, m, floods[i].host != 0 ? floods[i].host : 100 + k);
+		}
+		shared.passed[i] = w->punt_passed[PUNT_ND] + w->punt_full[PUNT_ND] - was;
+	}
+	atomic_store(&shared.done, true);
+}
+
+static void
+test_punt_shared(void **state)
+{
+	shared.call.fn = shared_fn;
+	mp_call(mp_workers[0], &shared.call);
+	UNTIL(shared.done);
+	/* of 256 in a burst: 2 as the host's, 16 as the interface's */
+	assert_in_range(shared.passed[0], 256, 290);
+	assert_int_equal(shared.passed[1], 1);
+	/* all hosts there are, and nothing but their parts */
+	assert_in_range(shared.passed[2], 200, 520);
+	assert_int_equal(shared.passed[3], 1); /* by its interface's: a host's there was taken */
+	assert_in_range(shared.passed[4], 15, 40);
+	UNTIL(mp_pool_free_count(mp_workers[0]) == POOL);
+}
+
 static void
 test_pullup(void **state)
 {
@@ -658,6 +703,7 @@ main(void)
 	    cmocka_unit_test(test_timers),
 	    cmocka_unit_test(test_timer_after_sleep),
 	    cmocka_unit_test(test_punt_rate),
+	    cmocka_unit_test(test_punt_shared),
 	    cmocka_unit_test(test_pullup),
 	};
 	struct mp_config conf = {.nworkers = 2, .pool_buffers = POOL};
@@ -669,6 +715,7 @@ main(void)
 	mp_hooks = (struct mp_hooks){.resume = pkt_resume, .reinput = pkt_run_reinput};
 	pkt_stage_register(PKT_IP_INPUT, stage_forward);
 	mp_punt_register(PUNT_ARP, punt_fn, 100, 10);
+	mp_punt_register(PUNT_ND, punt_fn, 1, 256);
 	if (mp_run() != 0)
 		return 1;
 	r = cmocka_run_group_tests(tests, NULL, NULL);
