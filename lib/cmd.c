@@ -52,8 +52,10 @@ static const struct {
     {"ndp", cmd_ndp,
 	"usage: ndp [-nt] [--json] hostname\n"
 	"       ndp [-nt] -a | -c | -p | -r [--json]\n"
-	"       ndp -H | -P | -R\n"
-	"       ndp -i interface [--json]\n"
+	"       ndp [-nt] -A wait\n"
+	"       ndp -H | -I | -P | -R\n"
+	"       ndp -f filename\n"
+	"       ndp -i interface [expressions ...] [--json]\n"
 	"       ndp -d hostname\n"
 	"       ndp -s hostname ether_addr [temp] [proxy]\n"},
     {"sysctl", cmd_sysctl,

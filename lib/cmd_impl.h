@@ -62,6 +62,8 @@ int cmd_netmask(struct cmd_ctx *, int family, const char *word, int *plen);
 int cmd_lladdr(struct cmd_ctx *, const char *keyword, const char *word, char text[18]);
 /* => an interface name with unit: letters, then digits, at most 15 */
 bool cmd_is_ifname(const char *word);
+/* => each line of the file through set(), which takes words as -s does; form is what a line looks like */
+int cmd_file(struct cmd_ctx *, const char *file, const char *form, int (*set)(struct cmd_ctx *, char *const *words));
 /* => a file name made absolute by env's directory; malloc'd */
 char *cmd_path(struct cmd_ctx *, const char *file);
 

@@ -46,27 +46,96 @@ ndp_set(struct cmd_ctx *ctx, char *const *w)
 	return 0;
 }
 
-int
-cmd_ndp(struct cmd_ctx *ctx, int argc, char *const *argv)
+/* "-i IF EXPRESSION...": [-]FLAG, or VARIABLE=NUMBER */
+static int
+ndp_interface(struct cmd_ctx *ctx, char *const *w)
+{
+	static const char *const flags[] = {"nud", "accept_rtadv", "override_rtadv", "auto_linklocal"};
+	static const struct {
+		const char *name;
+		long long min, max;
+	} variables[] = {{"basereachable", 1, 3600000}, {"retrans", 10, 60000}, {"curhlim", 1, 255}};
+	json_t *p, *set = json_array(), *clear = json_array();
+	const char *name = w[0];
+
+	p = cmd_call(ctx, "nd.interface.set", "SIOCSIFINFO_FLAGS");
+	cmd_set(ctx, p, "interface", json_string(name));
+	cmd_set(ctx, p, "set", set);
+	cmd_set(ctx, p, "clear", clear);
+	if (!cmd_is_ifname(name))
+		return cmd_fail(ctx, EINVAL, "'%s' is not the name of an interface", name);
+	for (w++; *w != NULL; w++) {
+		const char *word = **w == '-' ? *w + 1 : *w, *equal = strchr(*w, '=');
+		unsigned i = 0;
+
+		if (equal != NULL) {
+			size_t len = (size_t)(equal - *w);
+			long long value;
+			int error;
+
+			while (i < 3 && (strlen(variables[i].name) != len || strncmp(variables[i].name, *w, len) != 0))
+				i++;
+			if (i == 3)
+				return cmd_fail(ctx, EINVAL, "'%s' is not basereachable=, retrans= or curhlim=", *w);
+			error =
+			    cmd_number(ctx, variables[i].name, equal + 1, variables[i].min, variables[i].max, &value);
+			if (error != 0)
+				return error;
+			cmd_set(ctx, p, variables[i].name, json_integer(value));
+			continue;
+		}
+		if (strcmp(*w, "--") == 0)
+			continue;
+		while (i < 4 && strcmp(flags[i], word) != 0)
+			i++;
+		if (i == 4)
+			return cmd_fail(ctx, EINVAL,
+			    "'%s' is not [-]nud, [-]accept_rtadv, [-]override_rtadv or [-]auto_linklocal", *w);
+		json_array_append_new(word == *w ? set : clear, json_string(word));
+	}
+	return 0;
+}
+
+/* => the mode's letter, or 0; options end before argv[*first]; -errno after cmd_fail() */
+static int
+ndp_options(struct cmd_ctx *ctx, int argc, char *const *argv, int *first)
 {
 	char action = '\0';
-	struct cmd_addr a;
-	json_t *p;
-	int i, error;
+	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			continue;
+		if (strcmp(argv[i], "--") == 0) {
+			i++;
+			break;
+		}
 		for (const char *o = argv[i] + 1; *o != '\0'; o++) {
-			if (strchr("sdcPRHaprif", *o) != NULL)
+			if (strchr("sdcPRHIaAprif", *o) != NULL)
 				action = *o;
-			else if (strchr("nvt", *o) == NULL)
+			else if (strchr("nvtl", *o) == NULL)
 				return cmd_fail(ctx, EINVAL, "unknown option -%c", *o);
 		}
 	}
+	*first = i;
+	return action;
+}
+
+int
+cmd_ndp(struct cmd_ctx *ctx, int argc, char *const *argv)
+{
+	struct cmd_addr a;
+	json_t *p;
+	int i = argc, action, error;
+
+	if ((action = ndp_options(ctx, argc, argv, &i)) < 0)
+		return action;
 	switch (action) {
 	case 's':
 		return ndp_set(ctx, argv + i);
+	case 'f':
+		return i + 1 == argc ? cmd_file(ctx, argv[i], "ADDRESS LLADDR [temp] [proxy]", ndp_set)
+				     : cmd_fail_usage(ctx, "-f needs one file name");
 	case 'd':
 		if (i == argc)
 			return cmd_fail_usage(ctx, "an address is missing");
@@ -89,10 +158,19 @@ cmd_ndp(struct cmd_ctx *ctx, int argc, char *const *argv)
 		cmd_call(ctx, "nd.flush_routers", "SIOCSRTRFLUSH_IN6");
 		return 0;
 	case 'H':
-	case 'f':
-		return cmd_fail(ctx, ENOTSUP, "-%c: not supported", action);
-	default:
-		ctx->out->display = true;
+		cmd_call(ctx, "nd.harmonize", "SIOCSNDFLUSH_IN6");
 		return 0;
+	case 'I':
+		if (i < argc)
+			return cmd_fail(ctx, ENOTSUP, "-I: a default interface is not supported: name it (%%IF)");
+		break;
+	case 'i':
+		if (i + 1 < argc && strcmp(argv[i + 1], "--json") != 0)
+			return ndp_interface(ctx, argv + i);
+		break;
+	default:
+		break;
 	}
+	ctx->out->display = true;
+	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "neigh.h"
 
@@ -221,14 +222,26 @@ ndp_main(int argc, char **argv)
 		cmd_free(&cmd);
 		return change(argc, argv);
 	}
-	for (i = 1; i < argc && argv[i][0] == '-'; i++)
+	for (i = 1; i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0; i++)
 		for (const char *o = argv[i] + 1; *o != '\0'; o++) {
 			numeric |= *o == 'n';
 			stamp |= *o == 't';
-			if (strchr("aipr", *o) != NULL)
+			if (strchr("aAipIr", *o) != NULL)
 				action = *o;
 		}
+	i += i < argc && strcmp(argv[i], "--") == 0;
 	switch (action) {
+	case 'A':
+		if (i + 1 != argc)
+			tool_usage();
+		for (double wait = tool_seconds("wait", argv[i]);; usleep((useconds_t)(wait * 1000000))) {
+			show_all(numeric, stamp, json);
+			printf("\n");
+			fflush(stdout);
+		}
+	case 'I':
+		printf("No default interface.\n");
+		return 0;
 	case 'a':
 		if (i != argc)
 			tool_usage();

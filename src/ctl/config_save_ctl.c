@@ -17,6 +17,7 @@
 #include "ctl/sysctl.h"
 #include "ether/neigh.h"
 #include "if/ifnet.h"
+#include "ip6/nd_if.h"
 #include "mp/mp.h"
 #include "mp/slice.h"
 #include "route/route.h"
@@ -109,6 +110,7 @@ save_step(struct mp_slice *slice)
 		case SAVE_INTERFACES:
 			sysctl_config_save(save_line, j->lines);
 			if_config_save(save_line, j->lines);
+			nd6_config_save(save_line, j->lines);
 			over = false;
 			break;
 		case SAVE_ROUTES:

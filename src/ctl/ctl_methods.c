@@ -12,6 +12,7 @@ const struct ctl_method *const ctl_method_tables[] = {
     if_methods,
     route_methods,
     neigh_methods,
+    nd_methods,
     ip_methods,
     group_methods,
     dev_methods,

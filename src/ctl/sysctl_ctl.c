@@ -19,6 +19,7 @@ static const struct sysctl_setting *const tables[] = {
     neigh_settings,
     ip_settings,
     ip6_settings,
+    nd6_settings,
     route_settings,
     mp_settings,
     NULL,

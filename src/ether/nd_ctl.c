@@ -9,6 +9,7 @@
 #include "ether/nd_hdr.h"
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
+#include "ip6/nd_if.h"
 #include "pkt/pkt.h"
 
 struct nd_msg {
@@ -94,6 +95,23 @@ nd_learn_source(struct nd_msg *msg)
 		nud_learn(n, msg->source_lladdr, false);
 	else if (n->n_state == NEIGH_STALE)
 		n->n_confirmed = neigh_clock();
+}
+
+void
+nd_learn_router(struct ifnet *ifp, const union in_any *addr, const uint8_t *lladdr)
+{
+	struct neigh *n = neigh_find(ifp, AF_INET6, addr, false);
+
+	ASSERT_CONTROL();
+	if (n == NULL && lladdr != NULL)
+		n = neigh_create(ifp, AF_INET6, addr, false);
+	if (n == NULL)
+		return;
+	n->n_flags |= NEIGH_F_ROUTER; /* RFC 4861 section 6.3.4 */
+	if (lladdr == NULL || nd_static(n, lladdr))
+		return;
+	if (!neigh_usable(n) || memcmp(n->n_lladdr, lladdr, ETHER_ADDRLEN) != 0)
+		nud_learn(n, lladdr, false);
 }
 
 /* The target of a neighbour message: an address that a host can have. */
@@ -310,9 +328,11 @@ nd_input(struct rte_mbuf *m)
 		case ICMP6_T_RS:
 			bad = nd_router_solicitation(&msg);
 			break;
-		case ICMP6_T_RA: /* not acted upon yet: accept_rtadv is 0 */
-			COUNT(self, ND_RCVD_RA);
-			break;
+		case ICMP6_T_RA:
+			if (msg.looped)
+				break;
+			nd6_ra_input(m);
+			return;
 		case ICMP6_T_REDIRECT:
 			COUNT(self, ND_RCVD_REDIRECT);
 			break;

@@ -154,6 +154,28 @@ nd_send_na(struct ifnet *ifp, const struct in6_addr *src, const struct in6_addr 
 }
 
 void
+nd_send_rs(struct ifnet *ifp, const struct in6_addr *src)
+{
+	static const struct in6_addr unspecified, allrouters = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}}};
+	struct rte_mbuf *m;
+
+	ASSERT_CONTROL();
+	if (!nd_may_send(ifp))
+		return;
+	m = nd_message(src != NULL ? src : &unspecified, &allrouters,
+	    src != NULL ? ND_RS_LEN + (unsigned)sizeof(struct nd_lladdr_opt) : ND_RS_LEN);
+	if (m == NULL)
+		return;
+	rte_pktmbuf_mtod_offset(m, struct icmp_h *, sizeof(struct ipv6_h))->type = ICMP6_T_RS;
+	if (src != NULL)
+		nd_option(ifp, rte_pktmbuf_mtod_offset(m, struct nd_lladdr_opt *, sizeof(struct ipv6_h) + ND_RS_LEN),
+		    ND_OPT_SOURCE);
+	nd_checksum(m);
+	COUNT(mp_control(), ND_SENT_RS);
+	nd_transmit(ifp, &allrouters, NULL, m);
+}
+
+void
 nd_announce(struct ifnet *ifp, const struct in6_addr *addr)
 {
 	nd_send_na(ifp, addr, &nd_allnodes, NULL, addr, NULL,

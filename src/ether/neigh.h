@@ -53,6 +53,8 @@ void neigh_ifnet_down(struct ifnet *);
 void neigh_ifnet_detach(struct ifnet *, void (*done)(struct ifnet *));
 /* => control; some neighbours of interfaces that went are still there */
 bool neigh_flush_pending(void);
+/* => control; its link address is known and believed, if not proven (RFC 4861: not incomplete) */
+bool neigh_known(const struct ifnet *, int family, const union in_any *);
 /* => control; link address or MTU changed: next hops are built again */
 void neigh_ifnet_changed(struct ifnet *);
 

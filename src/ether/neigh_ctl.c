@@ -13,6 +13,7 @@
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "ip6/ip6.h"
+#include "ip6/nd_if.h"
 #include "route/route.h"
 
 #define NEIGH_BUCKETS 32768
@@ -77,7 +78,7 @@ neigh_onlink(struct ifnet *ifp, int family, const union in_any *addr)
 	if (neigh_is_linklocal(family, addr))
 		return true;
 	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
-		if (ifa->ifa_family != family || ifa->ifa_has_dst ||
+		if (ifa->ifa_family != family || ifa->ifa_has_dst || (ifa->ifa_flags & IFA_OFFLINK) != 0 ||
 		    !neigh_in_prefix(addr, &ifa->ifa_addr, ifa->ifa_plen))
 			continue;
 		if (family == AF_INET && ifa->ifa_plen < 31) {
@@ -91,6 +92,15 @@ neigh_onlink(struct ifnet *ifp, int family, const union in_any *addr)
 	if (in)
 		return true;
 	return rt_lookup(family, addr, 0, &rt) == 0 && rt.ifp == ifp && !rt.has_gw;
+}
+
+bool
+neigh_known(const struct ifnet *ifp, int family, const union in_any *addr)
+{
+	const struct neigh *n = neigh_find(ifp, family, addr, false);
+
+	ASSERT_CONTROL();
+	return n != NULL && neigh_usable(n);
 }
 
 /* => control; the entry is answered for, or no longer */
@@ -151,7 +161,8 @@ neigh_publish(struct neigh *n)
 	    .nh_addr = n->n_addr,
 	};
 	bool usable = neigh_usable(n);
-	uint32_t mtu = atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed);
+	uint32_t mtu =
+	    n->n_family == AF_INET6 ? nd_if_mtu(ifp) : atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed);
 
 	ASSERT_CONTROL();
 	nh.nh_mtu = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);

@@ -228,63 +228,6 @@ neigh_delete_method(struct ctl_req *req, json_t *params, json_t **result)
 			  : neigh_delete_named(req, &name, json_string_value(json_object_get(params, "address")));
 }
 
-static int
-nd_interface(struct ctl_req *req, json_t *params, json_t **result)
-{
-	const char *name = json_string_value(json_object_get(params, "interface"));
-	struct ifnet *ifp = ifnet_by_name(name);
-
-	ASSERT_CONTROL();
-	if (ifp == NULL)
-		return ctl_error(req, ENXIO, "%s: no such interface", name);
-	*result = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:[s,s]}", "linkmtu", 0, "maxmtu", (int)ifp->if_mtu,
-	    "hoplimit", 64, "basereachable", (int)*neigh_inet6.nf_reachable, "reachable",
-	    (int)*neigh_inet6.nf_reachable, "retrans", (int)*neigh_inet6.nf_retrans, "flags", "nud", "auto_linklocal");
-	return *result != NULL ? 0 : -ENOMEM;
-}
-
-static void
-nd_prefix_add(json_t *list, const struct ifnet *ifp, const struct ifaddr *ifa)
-{
-	bool local = IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6);
-	union in_any net = ifa->ifa_addr;
-	char text[NEIGH_ADDRSTR], prefix[NEIGH_ADDRSTR + 8];
-
-	for (unsigned i = ifa->ifa_plen; i < 128; i++)
-		net.in6.s6_addr[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
-	neigh_addr_string(AF_INET6, &net, ifp, text, sizeof(text));
-	snprintf(prefix, sizeof(prefix), "%s/%u", text, ifa->ifa_plen);
-	json_array_append_new(
-	    list, json_pack("{s:s, s:s, s:s, s:n, s:n, s:n, s:i, s:[]}", "prefix", prefix, "interface", ifp->if_xname,
-		      "flags", local ? "LAO" : "LO", "vltime", "pltime", "expire", "ref", local ? 0 : 1, "routers"));
-}
-
-/* Prefixes of our own addresses in NetBSD's order; advertised ones come with router advertisements. */
-static int
-nd_prefixes(struct ctl_req *req, json_t *params, json_t **result)
-{
-	struct ifnet *ifp;
-	struct ifaddr *ifa;
-
-	ASSERT_CONTROL();
-	*result = json_array();
-	TAILQ_FOREACH_REVERSE(ifp, &ifnet_list, ifnet_head, if_list)
-	for (unsigned local = 0; local < 2; local++)
-		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
-			if (ifa->ifa_family == AF_INET6 && ifa->ifa_plen < 128 &&
-			    (unsigned)IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6) == local)
-				nd_prefix_add(*result, ifp, ifa);
-	return 0;
-}
-
-static int
-nd_nothing(struct ctl_req *req, json_t *params, json_t **result)
-{
-	ASSERT_CONTROL();
-	*result = json_array();
-	return 0;
-}
-
 static const struct ctl_param list_params[] = {{"family", "string?"}, {"interface", "string?"}, {"address", "string?"},
     {"limit", "int?"}, {"after", "string?"}, {NULL, NULL}};
 static const struct ctl_param add_params[] = {{"family", "string"}, {"address", "string"}, {"lladdr", "string"},
@@ -294,8 +237,6 @@ static const struct ctl_param delete_params[] = {
 static const struct ctl_param flush_params[] = {{"family", "string"}, {"interface", "string?"}, {NULL, NULL}};
 static const struct ctl_param batch_params[] = {
     {"delete", "array?"}, {"add", "array?"}, {"interface", "string?"}, {NULL, NULL}};
-static const struct ctl_param interface_params[] = {{"interface", "string"}, {NULL, NULL}};
-static const struct ctl_param no_params[] = {{NULL, NULL}};
 
 const struct ctl_method neigh_methods[] = {
     {"neigh.list", neigh_list_method, list_params, "neighbours of both families, and our own addresses"},
@@ -303,10 +244,5 @@ const struct ctl_method neigh_methods[] = {
     {"neigh.batch", neigh_batch, batch_params, "forgets and adds many static neighbours"},
     {"neigh.delete", neigh_delete_method, delete_params, "forgets a neighbour"},
     {"neigh.flush", neigh_flush_method, flush_params, "forgets all neighbours of a family"},
-    {"nd.interface", nd_interface, interface_params, "neighbour discovery's variables of an interface"},
-    {"nd.prefixes", nd_prefixes, no_params, "IPv6 prefixes on links"},
-    {"nd.routers", nd_nothing, no_params, "routers heard of"},
-    {"nd.flush_prefixes", nd_nothing, no_params, "forgets advertised prefixes"},
-    {"nd.flush_routers", nd_nothing, no_params, "forgets advertised routers"},
     {NULL, NULL, NULL, NULL},
 };

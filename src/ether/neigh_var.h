@@ -271,6 +271,10 @@ void nd_send_ns(struct ifnet *, const struct in6_addr *src, const struct in6_add
 void nd_send_na(struct ifnet *, const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *dstmac,
     const struct in6_addr *target, const uint8_t *lladdr, uint8_t flags);
 void nd_announce(struct ifnet *, const struct in6_addr *);
+/* => src NULL: unspecified */
+void nd_send_rs(struct ifnet *, const struct in6_addr *src);
+/* => an advertisement came from the router; lladdr: what it says its link address is, or NULL */
+void nd_learn_router(struct ifnet *, const union in_any *addr, const uint8_t *lladdr);
 
 extern _Atomic int ip6_forwarding; /* [a] ip6's setting: a router says so in its advertisements */
 static inline bool

@@ -13,6 +13,7 @@
 #include "if/if_var.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
+#include "ip6/nd_if.h"
 #include "route/route.h"
 
 #include <arpa/inet.h>
@@ -99,6 +100,7 @@ if_addr_remove(struct ifaddr *ifa)
 	neigh_ifaddr_stop_dad(ifa);
 	rt_ifaddr_delete(ifa);
 	ifa_changed(ifa);
+	nd6_ifaddr_gone(ifa);
 	if (ifa->ifa_timer != NULL)
 		event_free(ifa->ifa_timer);
 	free(ifa);
@@ -237,9 +239,9 @@ if_addr_default_broadcast(const struct ifnet *ifp, struct ifaddr *ifa)
 static int
 ifa_replace(struct ifaddr *ifa, const struct ifaddr *want)
 {
-	const uint32_t settable = IFA_ANYCAST | IFA_AUTOCONF | IFA_TEMPORARY;
-	bool moved = ifa->ifa_plen != want->ifa_plen || ifa->ifa_has_dst != want->ifa_has_dst ||
-		     ifa->ifa_has_brd != want->ifa_has_brd ||
+	const uint32_t settable = IFA_ANYCAST | IFA_AUTOCONF | IFA_TEMPORARY | IFA_OFFLINK | IFA_UNLISTED;
+	bool moved = ifa->ifa_plen != want->ifa_plen || ((ifa->ifa_flags ^ want->ifa_flags) & IFA_OFFLINK) != 0 ||
+		     ifa->ifa_has_dst != want->ifa_has_dst || ifa->ifa_has_brd != want->ifa_has_brd ||
 		     (want->ifa_has_dst && !in_any_equal(ifa->ifa_family, &ifa->ifa_dst, &want->ifa_dst)) ||
 		     (want->ifa_has_brd && ifa->ifa_brd.in4.s_addr != want->ifa_brd.in4.s_addr);
 
@@ -386,6 +388,7 @@ if_addr_dad_done(struct ifaddr *ifa, bool duplicated)
 		ifa->ifa_flags |= IFA_DUPLICATED;
 		mp_log(MP_LOG_ERR, "%s: duplicate address %s: another host has it", ifa->ifa_ifp->if_xname,
 		    inet_ntop(ifa->ifa_family, &ifa->ifa_addr, text, sizeof(text)));
+		nd6_ifaddr_duplicated(ifa);
 	}
 	ifa_sync(ifa);
 	if (!duplicated && ifa->ifa_family == AF_INET)
@@ -423,6 +426,22 @@ ifa_make_linklocal(struct ifnet *ifp)
 	spec.ifa_addr.in6.s6_addr[1] = 0x80;
 	if_addr_eui64(ifp->if_lladdr, &spec.ifa_addr.in6);
 	(void)if_addr_add(ifp, &spec);
+}
+
+void
+if_addr_set_detached(struct ifaddr *ifa, bool detached)
+{
+	ASSERT_CONTROL();
+	if (((ifa->ifa_flags & IFA_DETACHED) != 0) == detached)
+		return;
+	if (detached) {
+		ifa_detach(ifa);
+		return;
+	}
+	ifa->ifa_flags &= ~(uint32_t)IFA_DETACHED;
+	if (ifa_wants_dad(ifa))
+		ifa->ifa_flags |= IFA_TENTATIVE;
+	ifa_begin(ifa);
 }
 
 void

@@ -213,6 +213,7 @@ if_up(struct ifnet *ifp)
 	in_group_link(ifp); /* before duplicate address detection asks through a switch that snoops */
 	rt_ifnet_up(ifp);
 	if_addr_ifnet_up(ifp);
+	nd6_ifnet_up(ifp);
 	return 0;
 }
 
@@ -224,6 +225,7 @@ if_down(struct ifnet *ifp)
 	if_addr_ifnet_down(ifp);
 	neigh_ifnet_down(ifp);
 	rt_ifnet_down(ifp);
+	nd6_ifnet_down(ifp);
 	if (ifp->if_ops->down != NULL)
 		ifp->if_ops->down(ifp);
 }
@@ -268,6 +270,10 @@ if_link_state_change(struct ifnet *ifp, enum if_linkstate state)
 	in_group_link(ifp);
 	if (old == LINK_DOWN || state == LINK_DOWN)
 		if_addr_link(ifp, state);
+	if (old == LINK_DOWN)
+		nd6_ifnet_up(ifp);
+	else if (state == LINK_DOWN)
+		nd6_ifnet_down(ifp);
 	rt_notify_ifinfo(ifp);
 }
 

@@ -258,6 +258,8 @@ extern const struct if_kind if_kinds[]; /* ends with prefix NULL */
 #define IFA_TEMPORARY  0x40
 #define IFA_LINKLOCAL  0x80  /* made by ourselves (auto_linklocal): not configuration */
 #define IFA_INTERNAL   0x100 /* not configuration: lo0's own */
+#define IFA_OFFLINK    0x200 /* says nothing about what is on the link: no connected route (RFC 5942) */
+#define IFA_UNLISTED   0x400 /* its prefix is not shown (ndp -P) */
 #define IFA_NOTREADY   (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED)
 
 union in_any {
@@ -296,6 +298,8 @@ struct ifaddr *if_addr_find(struct ifnet *, int family, const union in_any *, bo
 /* => control; source address for a destination through ifp (RFC 6724's main rules) or NULL */
 struct ifaddr *if_addr_select(struct ifnet *, int family, const union in_any *dst);
 
+/* => control; the link that the address belongs to is another one now, or is back: then it is checked again */
+void if_addr_set_detached(struct ifaddr *, bool);
 /* => control, from DAD: the address is free (or DAD was off), or another host has it */
 void if_addr_dad_done(struct ifaddr *, bool duplicated);
 /* => control; the interface went up or down, its link did, its link address changed: the addresses follow */

@@ -8,6 +8,7 @@
 
 #include "ctl/ctl.h"
 #include "ip6/ip6_var.h"
+#include "ip6/nd_if.h"
 
 _Atomic int tcp6_rstppslimit;
 _Atomic int ip6_forwarding, ip6_hlim, ip6_sendredirects, ip6_hdrnestlimit, ip6_maxfragpackets, ip6_maxfrags,
@@ -22,6 +23,7 @@ forwarding_changed(int old, int new)
 	/* Routers listen to one group more; the setting itself is stored after this returns. */
 	atomic_store_explicit(&ip6_forwarding, new, memory_order_relaxed);
 	in6_if_update_all();
+	nd6_forwarding_changed(new != 0);
 	return 0;
 }
 
@@ -77,10 +79,15 @@ ip6_init(void)
 	error = ip6_reass_init();
 	if (error != 0)
 		goto fail_reass;
+	error = nd6_init();
+	if (error != 0)
+		goto fail_nd6;
 	pkt_stage_register(PKT_IP6_INPUT, ip6_input);
 	pkt_stage_register(PKT_IP6_OUTPUT, ip6_output);
 	pkt_stage_register(PKT_IP6_LOCAL, ip6_local_input_vec);
 	return 0;
+fail_nd6:
+	ip6_reass_fini();
 fail_reass:
 	in6_if_fini();
 fail:
@@ -95,6 +102,7 @@ void
 ip6_fini(void)
 {
 	ASSERT_CONTROL();
+	nd6_fini();
 	ip6_reass_fini();
 	in6_llnbr_fini();
 	in6_if_fini();

@@ -36,7 +36,23 @@ const struct nd_ifinfo *nd_ifinfo(const struct ifnet *);
 /* => control; the MTU that our own IPv6 packets have on the link: the interface's, or the advertised one if that is less */
 uint32_t nd_if_mtu(const struct ifnet *);
 
-/* => control; the interface is being destroyed */
+/* => control, at start and at the end; 0 or -errno */
+int nd6_init(void);
+void nd6_fini(void);
+/* => control; a router advertisement: data at the IPv6 header, contiguous, meta.l4off set, hop limit and checksum checked.
+ * Takes it. */
+void nd6_ra_input(struct rte_mbuf *);
+/* => control; the interface, or its link, went up or down; it is being destroyed */
+void nd6_ifnet_up(struct ifnet *);
+void nd6_ifnet_down(struct ifnet *);
 void nd6_ifnet_detach(struct ifnet *);
+/* => control; an address of the interface goes: it is out of the list, and freed after the return */
+void nd6_ifaddr_gone(struct ifaddr *);
+/* => control; another host has the address */
+void nd6_ifaddr_duplicated(struct ifaddr *);
+/* => control; the setting is stored already */
+void nd6_forwarding_changed(bool on);
+/* => control; emits "ndp -i" lines of what was set by hand (config.save) */
+void nd6_config_save(void (*line)(void *, const char *), void *arg);
 
 #endif

@@ -6,6 +6,8 @@
  */
 #include <stdlib.h>
 
+#include <event2/event.h>
+
 #include "ether/neigh_var.h"
 #include "if/if_var.h"
 #include "ip6/ip6_var.h"
@@ -14,7 +16,8 @@
 #define ND_REDRAW_MS (2 * 3600 * 1000) /* RFC 4861 section 6.3.4: at least every few hours */
 #define ND_IF_FLAGS  (ND_IF_PERFORMNUD | ND_IF_ACCEPT_RTADV)
 
-static struct nd_if *nd_if_table[MP_MAXIF]; /* [c] by index */
+struct nd_if_head nd_ifs = LIST_HEAD_INITIALIZER(nd_ifs); /* [c] */
+static struct nd_if *nd_if_table[MP_MAXIF];		  /* [c] by index */
 
 struct nd_if *
 nd_if_find(const struct ifnet *ifp)
@@ -25,18 +28,53 @@ nd_if_find(const struct ifnet *ifp)
 	return n != NULL && n->gen == ifp->if_gen ? n : NULL;
 }
 
+/* 1. routers and prefixes, with routes; 2. the timer; 3. the memory: nothing else points at it */
+static void
+nd_if_free(struct nd_if *n)
+{
+	struct nd_temp *t;
+
+	nd6_router_flush(n->ifp);
+	nd6_prefix_flush(n);
+	while ((t = TAILQ_FIRST(&n->temps)) != NULL) {
+		TAILQ_REMOVE(&n->temps, t, list);
+		free(t);
+	}
+	if (n->timer != NULL)
+		event_free(n->timer);
+	LIST_REMOVE(n, list);
+	nd_if_table[n->ifp->if_index] = NULL;
+	free(n);
+}
+
 struct nd_if *
 nd_if_get(struct ifnet *ifp)
 {
 	struct nd_if *n = nd_if_find(ifp);
 
+	ASSERT_CONTROL();
 	if (n != NULL || ifp->if_dead)
 		return n;
-	free(nd_if_table[ifp->if_index]);
-	n = nd_if_table[ifp->if_index] = calloc(1, sizeof(*n));
-	if (n != NULL)
-		n->gen = ifp->if_gen;
+	n = calloc(1, sizeof(*n));
+	if (n == NULL)
+		return NULL;
+	n->ifp = ifp;
+	n->gen = ifp->if_gen;
+	TAILQ_INIT(&n->prefixes);
+	TAILQ_INIT(&n->temps);
+	LIST_INSERT_HEAD(&nd_ifs, n, list);
+	nd_if_table[ifp->if_index] = n;
 	return n;
+}
+
+bool
+nd_if_accepts(const struct ifnet *ifp)
+{
+	uint32_t flags = nd_ifinfo(ifp)->flags;
+
+	ASSERT_CONTROL();
+	return ifp->if_type == IFT_SMP_ETHER && !SETTING(ip6_forwarding) && (flags & ND_IF_ACCEPT_RTADV) != 0 &&
+	       ((flags & ND_IF_OVERRIDE_RTADV) != 0 || SETTING(nd6_accept_rtadv));
 }
 
 /* RFC 4861 section 6.3.2: ReachableTime */
@@ -92,7 +130,19 @@ nd_if_mtu(const struct ifnet *ifp)
 void
 nd6_ifnet_detach(struct ifnet *ifp)
 {
+	struct nd_if *n = nd_if_find(ifp);
+
 	ASSERT_CONTROL();
-	free(nd_if_table[ifp->if_index]);
-	nd_if_table[ifp->if_index] = NULL;
+	if (n != NULL)
+		nd_if_free(n);
+}
+
+/* => control, at the end */
+void
+nd6_fini(void)
+{
+	ASSERT_CONTROL();
+	while (!LIST_EMPTY(&nd_ifs))
+		nd_if_free(LIST_FIRST(&nd_ifs));
+	nd6_timer_fini();
 }

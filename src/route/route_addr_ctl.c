@@ -136,7 +136,7 @@ rt_ifaddr_connected(struct ifaddr *ifa)
 	if (ifa->ifa_has_dst) {
 		k = rt_key_make(family, &ifa->ifa_dst, 0);
 		error = rt_ifaddr_entry(ifa, RT_CONNECTED, &k, bits, 0, true);
-	} else if (ifa->ifa_plen < bits && !(loopback && family == AF_INET)) {
+	} else if (ifa->ifa_plen < bits && !(loopback && family == AF_INET) && !(ifa->ifa_flags & IFA_OFFLINK)) {
 		k = rt_key_make(family, &ifa->ifa_addr, linklocal ? ifp->if_index : 0);
 		error = rt_ifaddr_entry(
 		    ifa, RT_CONNECTED, &k, ifa->ifa_plen, loopback && linklocal ? 0 : RTF_CONNECTED, !linklocal);

@@ -113,8 +113,8 @@ rt_add(const struct rt_spec *s)
 {
 	struct rt_table *t = rt_table_of(s->family);
 	struct rt_group *g;
+	struct rtentry *e, *learned;
 	struct rt_node *n;
-	struct rtentry *e;
 	struct rt_key key;
 	int error;
 
@@ -123,11 +123,14 @@ rt_add(const struct rt_spec *s)
 	if (error)
 		return error;
 	n = rib_find(t, &key, s->plen);
-	if (n != NULL && rt_node_visible(n) != NULL)
+	learned = n != NULL ? rt_node_visible(n) : NULL;
+	if (learned != NULL && (s->flags & RTF_LEARNED || !(learned->re_flags & RTF_LEARNED)))
 		return -EEXIST;
 	error = rt_spec_group(s, &g);
 	if (error)
 		return error;
+	if (learned != NULL) /* makes way for what the administrator says */
+		rt_delete_entry(t, learned);
 	e = rt_entry_new(RT_STATIC);
 	if (e == NULL) {
 		rt_group_put(g);
@@ -389,6 +392,9 @@ rt_delete(const struct rt_spec *s)
 		return error;
 	n = rib_find(t, &key, s->plen);
 	e = n != NULL ? rt_node_visible(n) : NULL;
+	if (s->flags & RTF_LEARNED) /* that one, where there is another as well */
+		while (e != NULL && !(rt_entry_visible(e) && e->re_flags & RTF_LEARNED))
+			e = e->re_next;
 	if (e == NULL)
 		return -ESRCH;
 	if (e->re_kind == RT_LOCAL)

@@ -283,6 +283,13 @@ nd_ifinfo(const struct ifnet *ifp)
 	return &info;
 }
 
+void
+nd6_ra_input(struct rte_mbuf *m)
+{
+	event_of(W_CONSUMED, m, 0);
+	packet_free(m);
+}
+
 uint32_t
 nd_if_mtu(const struct ifnet *ifp)
 {

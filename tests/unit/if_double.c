@@ -113,6 +113,26 @@ nd6_ifnet_detach(struct ifnet *ifp)
 }
 
 void
+nd6_ifnet_up(struct ifnet *ifp)
+{
+}
+
+void
+nd6_ifnet_down(struct ifnet *ifp)
+{
+}
+
+void
+nd6_ifaddr_gone(struct ifaddr *ifa)
+{
+}
+
+void
+nd6_ifaddr_duplicated(struct ifaddr *ifa)
+{
+}
+
+void
 neigh_ifnet_detach(struct ifnet *ifp, void (*done)(struct ifnet *))
 {
 	done(ifp);
