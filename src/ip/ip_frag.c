@@ -14,6 +14,11 @@ ip_fragment(struct worker *w, struct rte_mbuf *m, uint32_t mtu, void (*out)(stru
 	uint8_t header[60];
 	struct pktvec v = {.n = 0};
 
+	if ((first & IPV4_OFFMASK) * 8u + total > IPV4_MAXPACKET) { /* it is a fragment, and of no datagram */
+		COUNT(w, IP_TOOLONG);
+		pkt_drop(w, m, DROP_IP_FRAG_BAD);
+		return;
+	}
 	if (mtu < hlen + 8) {
 		COUNT(w, IP_CANTFRAG);
 		pkt_drop(w, m, DROP_IP_NOFRAG);
@@ -31,7 +36,7 @@ ip_fragment(struct worker *w, struct rte_mbuf *m, uint32_t mtu, void (*out)(stru
 			more = (first & IPV4_MF) != 0;
 		}
 		uint32_t at = (first & IPV4_OFFMASK) + ((off - IPV4_HLEN(ip)) >> 3);
-		struct rte_mbuf *f = at > IPV4_OFFMASK ? NULL : pkt_alloc_copy(w);
+		struct rte_mbuf *f = pkt_alloc_copy(w);
 		if (f == NULL)
 			goto nobuf;
 		*pkt_meta(f) = *pkt_meta(m);

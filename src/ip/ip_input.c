@@ -172,8 +172,9 @@ ip_input_slow(struct worker *w, struct rte_mbuf *m)
 	uint32_t index = group ? NH_LOCAL4_INDEX : ip_route(w, m, ip->dst);
 	ip = pkt_data(m, struct ipv4_h *); /* it may have moved */
 	const struct nexthop *nh = nexthop_get(index);
-	if (!group && (meta->flags & (PKT_F_BCAST | PKT_F_MCAST)) && nh->nh_type != NH_BROADCAST) {
-		/* RFC 1122 section 3.3.6 */
+	if (!group && (meta->flags & (PKT_F_BCAST | PKT_F_MCAST)) &&
+	    (nh->nh_type != NH_BROADCAST || nh->nh_ifindex != meta->iif)) {
+		/* RFC 1122 section 3.3.6, RFC 1812 section 5.3.4 */
 		pkt_drop(w, m, DROP_IP_LLBCAST);
 		return;
 	}

@@ -63,3 +63,43 @@ workers_body() {
 	each_family ping_one
 	finish
 }
+
+test_case hlim "net.inet6.ip6.hlim is the hop limit of what a host sends"
+hlim_body() {
+	three
+	run A sysctl -w net.inet6.ip6.hlim=1
+	atf_check -s not-exit:0 -o match:"from 2001:db8::2: Time to live exceeded" -e ignore "$BUILD/smpnet" -s unix://$PWD/A.sock ping6 -n -v -c 1 -X 5 2001:db8:1::1
+	shows A " 0.0% packet loss" ping6 -n -c 1 2001:db8::2
+	run A sysctl -w net.inet6.ip6.hlim=2
+	shows A " 0.0% packet loss" ping6 -n -c 1 2001:db8:1::1
+	finish
+}
+
+test_case directed_broadcast "answered only where the router lets it out and the host answers it"
+broadcast_try() { # EXPECTED ROUTER HOST
+	run R sysctl -w net.inet.ip.directed-broadcast=$2
+	run B sysctl -w net.inet.icmp.bmcastecho=$3
+	smp A ping -n -o -c 3 -i 0.3 -w 2 10.0.1.255 >bcast.out 2>&1
+	if [ $1 = yes ]; then
+		grep -q "bytes from 10.0.1.1" bcast.out || { cat bcast.out; smp R drops; atf_fail "directed-broadcast=$2 bmcastecho=$3: no answer"; }
+	else
+		grep -q "bytes from" bcast.out && { cat bcast.out; atf_fail "directed-broadcast=$2 bmcastecho=$3: an answer"; }
+	fi
+}
+directed_broadcast_body() {
+	three
+	broadcast_try no 0 0
+	broadcast_try no 1 0
+	broadcast_try no 0 1
+	broadcast_try yes 1 1
+	finish
+}
+
+test_case frames "MTUs of links and of routes, fragments, hop limits and forwarding off, frame by frame"
+frames_body() {
+	wired
+	run R sysctl -w net.inet.icmp.errppslimit=-1
+	run R sysctl -w net.inet6.icmp6.errppslimit=-1
+	frames forward R
+	finish
+}

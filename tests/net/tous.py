@@ -132,6 +132,15 @@ for k, (name, packet) in KINDS.items():
     if not 1 <= got < N:
         r.fail(f"{name}=10: {got} of {N} answered")
     r.set(name, -1)
+# hop limits of what we send
+for v6, name in ((False, "net.inet.ip.ttl"), (True, "net.inet6.ip6.hlim")):
+    for n in (7, 64):
+        r.set(name, n)
+        at = len(r.bus[0].frames)
+        r.bus[0].send(r.eth() / Family(v6).ip() / tcp("S"))
+        new = r.until("a reset", lambda: r.out(0, at))
+        if new and new[0][21 if v6 else 22] != n:
+            r.fail(f"{name}={n}: leaves with {new[0][21 if v6 else 22]}")
 # what an error quotes
 for n, quoted in ((8, 28), (200, 220), (528, 548)):
     r.set("net.inet.icmp.returndatabytes", n)
