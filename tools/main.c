@@ -23,17 +23,17 @@ const struct tool tools[] = {
 	"       netstat -m [--json]\n"
 	"       netstat -w seconds [-bd] [-c count] [-I interface]\n"},
     {"ping", ping_main, "ask an IPv4 host for an echo",
-	"usage: ping [-DnoQqRv] [-c count] [-I addr | interface] [-i interval] [-p pattern] [-s size]\n"
-	"            [-T ttl] [-w maxwait] [--json] host\n"},
+	"usage: ping [-DfnoQqRv] [-c count] [-g gateway] [-I addr | interface] [-i interval] [-l preload]\n"
+	"            [-p pattern] [-s size] [-T ttl] [-t tos] [-w maxwait] [--json] host\n"},
     {"ping6", ping6_main, "ask an IPv6 host for an echo",
-	"usage: ping6 [-mnoqv] [-c count] [-h hoplimit] [-I interface] [-i interval] [-p pattern]\n"
-	"             [-S sourceaddr] [-s size] [-X timeout] [--json] host\n"},
+	"usage: ping6 [-fmnoqv] [-c count] [-g gateway] [-h hoplimit] [-I interface] [-i interval]\n"
+	"             [-l preload] [-p pattern] [-S sourceaddr] [-s size] [-X timeout] [--json] [hops ...] host\n"},
     {"traceroute", traceroute_main, "the routers on the way to an IPv4 host",
-	"usage: traceroute [-In] [-f first_ttl] [-m max_ttl] [-p port] [-q nqueries] [-s source] [-w wait]\n"
-	"                  [--json] host [size]\n"},
+	"usage: traceroute [-FIn] [-f first_ttl] [-g gateway] [-i interface] [-m max_ttl] [-p port]\n"
+	"                  [-q nqueries] [-s source] [-t tos] [-w wait] [-z pause] [--json] host [size]\n"},
     {"traceroute6", traceroute6_main, "the routers on the way to an IPv6 host",
-	"usage: traceroute6 [-In] [-f firsthop] [-m hoplimit] [-p port] [-q probes] [-s source] [-w wait]\n"
-	"                   [--json] host [size]\n"},
+	"usage: traceroute6 [-In] [-f firsthop] [-g gateway] [-m hoplimit] [-p port] [-q probes] [-s source]\n"
+	"                   [-w wait] [--json] host [size]\n"},
     {"sysctl", sysctl_main, "settings", NULL},
     {"drops", drops_main, "dropped packets by reason", "usage: drops [-a] [-w seconds] [--json]\n"},
     {"workers", workers_main, "counters of each worker", "usage: workers [--json]\n"},

@@ -14,7 +14,8 @@
 #define MAXWAIT 10.0 /* seconds to wait for answers after the last echo */
 
 static struct ping {
-	bool v6, numeric, quiet, errorless, verbose, once, json;
+	bool v6, numeric, quiet, errorless, verbose, once, json, flood;
+	int mtu;	       /* ping6 -m, -mm */
 	const char *host;      /* as typed */
 	char dst[64];	       /* its address */
 	long long count, size; /* count 0: for ever */
@@ -139,7 +140,11 @@ on_reply(const json_t *e)
 		pg.tmin = ms;
 	if (ms > pg.tmax)
 		pg.tmax = ms;
-	if (pg.quiet)
+	if (pg.flood && !pg.quiet) {
+		putchar('\b');
+		fflush(stdout);
+	}
+	if (pg.quiet || pg.flood)
 		return;
 	if (pg.v6) {
 		printf("%lld bytes from %s, icmp_seq=%u hlim=%lld", jint(e, "bytes"), ping_address(jstr(e, "from")),
@@ -166,7 +171,7 @@ on_error(const json_t *e)
 	int type = jint(e, "icmptype"), code = jint(e, "icmpcode");
 	long long bytes = jint(e, "bytes"), mtu = jint(e, "mtu");
 
-	if (pg.quiet || pg.errorless || (pg.v6 && !pg.verbose))
+	if (pg.quiet || pg.flood || pg.errorless || (pg.v6 && !pg.verbose))
 		return;
 	printf("%lld bytes from %s: %s",
 	    bytes != 0 ? bytes
@@ -222,6 +227,10 @@ on_event(const json_t *e)
 		unsigned seq = jint(e, "seq") & 0xffff;
 
 		/* A number that comes round again stands for a new echo. */
+		if (pg.flood && !pg.quiet) {
+			putchar('.');
+			fflush(stdout);
+		}
 		if (pg.transmitted++ > 0xffff)
 			pg.seen[seq / 8] &= ~(1 << seq % 8);
 	} else if (strcmp(type, "reply") == 0) {
@@ -340,6 +349,34 @@ set_pattern(json_t *p, const char *pattern)
 	printf("\n");
 }
 
+/* The way that packets name: the host before the last one, for ping6 all of them. */
+static void
+add_hop(json_t *p, const char *host)
+{
+	char address[64];
+
+	addr_resolve(pg.v6 ? AF_INET6 : AF_INET, host, address, sizeof(address));
+	if (json_object_get(p, "hops") == NULL)
+		json_object_set_new(p, "hops", json_array());
+	json_array_append_new(json_object_get(p, "hops"), json_string(address));
+}
+
+/* Refuses to start, in the words of the call that NetBSD's program would fail in. */
+static void __attribute__((noreturn)) start_failed(bool source)
+{
+	int err = smpnet_errno(tool_server());
+	const char *text = tool_strerror(err), *why = smpnet_error(tool_server());
+
+	if (source && err == EADDRNOTAVAIL)
+		tool_fail(1, "bind: %s", text);
+	if (pg.v6 && (err == EHOSTUNREACH || err == ENETUNREACH || err == ENETDOWN || err == EADDRNOTAVAIL)) {
+		if (strcmp(why, strerror(err)) == 0)
+			tool_fail(1, "UDP connect: %s", text);
+		tool_fail(1, "UDP connect: %s (%s)", text, why);
+	}
+	tool_fail(1, "%s", why);
+}
+
 static int
 ping(json_t *p, const char *host, const char *pattern, double maxwait)
 {
@@ -358,6 +395,13 @@ ping(json_t *p, const char *host, const char *pattern, double maxwait)
 		json_object_set_new(p, "deadline_ms", json_integer((json_int_t)(maxwait * 1000)));
 	if (pattern != NULL)
 		set_pattern(p, pattern);
+	if (pg.flood && json_object_get(p, "interval_ms") == NULL)
+		json_object_set_new(p, "interval_ms", json_integer(10));
+	if (pg.flood)
+		json_object_set_new(p, "flood", json_true());
+	/* Groups are spared large packets until -mm. */
+	if (pg.v6 && (pg.mtu == 0 || (pg.mtu == 1 && strncasecmp(pg.dst, "ff", 2) == 0)))
+		json_object_set_new(p, "minmtu", json_true());
 	pg.precision = pg.size < 8 ? -1 : pg.v6 || pg.size < 16 ? 3 : 6;
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
@@ -366,15 +410,8 @@ ping(json_t *p, const char *host, const char *pattern, double maxwait)
 		printf("PING %s (%s): %lld data bytes\n", host, pg.dst, pg.size);
 		fflush(stdout);
 	}
-	if ((st = smpnet_stream_open(tool_server(), "ping.start", p)) == NULL) {
-		int err = smpnet_errno(tool_server());
-
-		if (source && err == EADDRNOTAVAIL)
-			tool_fail(1, "bind: %s", tool_strerror(err));
-		if (pg.v6 && (err == EHOSTUNREACH || err == ENETUNREACH || err == EADDRNOTAVAIL))
-			tool_fail(1, "UDP connect: %s", tool_strerror(err));
-		tool_fail(1, "%s", smpnet_error(tool_server()));
-	}
+	if ((st = smpnet_stream_open(tool_server(), "ping.start", p)) == NULL)
+		start_failed(source);
 	run(st, maxwait);
 	summary();
 	smpnet_stream_close(st);
@@ -397,6 +434,9 @@ ping_main(int argc, char **argv)
 				case 'D':
 					json_object_set_new(p, "df", json_true());
 					continue;
+				case 'f':
+					pg.flood = true;
+					continue;
 				case 'n':
 					pg.numeric = true;
 					continue;
@@ -415,11 +455,12 @@ ping_main(int argc, char **argv)
 				case 'v':
 					pg.verbose = true;
 					continue;
-				case 'd':
-				case 'r':
-				case 'L':
 				case 'C':
+				case 'd':
+				case 'L':
 					continue;
+				case 'r':
+					tool_fail(1, "-r: not supported: packets go as the routes say");
 				default:
 					tool_warn("unknown option -- %c", *o);
 					tool_usage();
@@ -442,8 +483,20 @@ ping_main(int argc, char **argv)
 				json_object_set_new(
 				    p, isalpha((unsigned char)arg[0]) ? "interface" : "source", json_string(arg));
 				break;
+			case 'E':
+				tool_fail(1, "-E: not supported: there is no IPsec");
+			case 'g':
+				add_hop(p, arg);
+				break;
+			case 'l':
+				json_object_set_new(
+				    p, "preload", json_integer(tool_number("preload value", arg, 1, 1024)));
+				break;
 			case 'p':
 				pattern = arg;
+				break;
+			case 't':
+				json_object_set_new(p, "tos", json_integer(tool_number("tos value", arg, 0, 255)));
 				break;
 			case 's':
 				pg.size = tool_number("packet size", arg, 0, 65507);
@@ -478,7 +531,10 @@ ping6_main(int argc, char **argv)
 			if (strchr("chIipSsXglabePE", *o) == NULL) {
 				switch (*o) {
 				case 'm':
-					/* Fragments are made by the sender anyway. */
+					pg.mtu++;
+					continue;
+				case 'f':
+					pg.flood = true;
 					continue;
 				case 'n':
 					pg.numeric = true;
@@ -494,8 +550,9 @@ ping6_main(int argc, char **argv)
 					continue;
 				case 'd':
 				case 'H':
-				case 'r':
 					continue;
+				case 'r':
+					tool_fail(1, "-r: not supported: packets go as the routes say");
 				default:
 					tool_warn("unknown option -- %c", *o);
 					tool_usage();
@@ -520,6 +577,15 @@ ping6_main(int argc, char **argv)
 			case 'I':
 				json_object_set_new(p, "interface", json_string(arg));
 				break;
+			case 'g':
+				json_object_set_new(p, "gateway", json_string(arg));
+				break;
+			case 'l':
+				json_object_set_new(
+				    p, "preload", json_integer(tool_number("preload value", arg, 1, 1024)));
+				break;
+			case 'P':
+				tool_fail(1, "-P: not supported: there is no IPsec");
 			case 'p':
 				pattern = arg;
 				break;
@@ -537,7 +603,9 @@ ping6_main(int argc, char **argv)
 			}
 			break;
 		}
-	if (i + 1 != argc)
+	if (i >= argc)
 		tool_usage();
+	for (; i + 1 < argc; i++)
+		add_hop(p, argv[i]);
 	return ping(p, argv[i], pattern, maxwait);
 }

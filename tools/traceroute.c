@@ -92,6 +92,18 @@ on_probe(struct trace *t, const json_t *e)
 	fflush(stdout);
 }
 
+/* A router that packets go by: a loose source route, or a routing header of type 0. */
+static void
+add_hop(json_t *p, bool v6, const char *host)
+{
+	char address[96];
+
+	addr_resolve(v6 ? AF_INET6 : AF_INET, host, address, sizeof(address));
+	if (json_object_get(p, "hops") == NULL)
+		json_object_set_new(p, "hops", json_array());
+	json_array_append_new(json_object_get(p, "hops"), json_string(address));
+}
+
 static int
 trace(int argc, char **argv, bool v6)
 {
@@ -108,12 +120,28 @@ trace(int argc, char **argv, bool v6)
 		for (const char *o = argv[i] + 1; *o != '\0'; o++) {
 			const char *arg = NULL;
 
-			if (strchr("fmpqswgtAPil", *o) != NULL && !(v6 && *o == 'l') &&
+			if (strchr(v6 ? "fgmpqsw" : "AfgiMmPpqstwz", *o) != NULL &&
 			    (arg = o[1] != '\0' ? o + 1 : argv[++i]) == NULL)
 				tool_usage();
 			switch (*o) {
 			case 'n':
 				t.numeric = true;
+				break;
+			case 'F':
+				json_object_set_new(p, "df", json_true());
+				break;
+			case 'g':
+				add_hop(p, v6, arg);
+				break;
+			case 'i':
+				json_object_set_new(p, "interface", json_string(arg));
+				break;
+			case 't':
+				json_object_set_new(p, "tos", json_integer(tool_number("tos", arg, 0, 255)));
+				break;
+			case 'z':
+				json_object_set_new(p, "pause_ms",
+				    json_integer((json_int_t)tool_number("pause msecs", arg, 0, 3600000)));
 				break;
 			case 'I':
 				json_object_set_new(p, "icmp", json_true());
@@ -139,11 +167,8 @@ trace(int argc, char **argv, bool v6)
 				    p, "wait_ms", json_integer((json_int_t)(tool_seconds("wait time", arg) * 1000)));
 				break;
 			case 'd':
-			case 'D':
 			case 'l':
-			case 'r':
 			case 'v':
-			case 'x':
 				break;
 			default:
 				tool_warn("-%c: not supported", *o);
@@ -169,9 +194,13 @@ trace(int argc, char **argv, bool v6)
 
 		if (err == EADDRNOTAVAIL)
 			tool_fail(1, "bind: %s", tool_strerror(err));
-		if (err == EHOSTUNREACH || err == ENETUNREACH)
+		const char *why = smpnet_error(tool_server());
+
+		if ((err == EHOSTUNREACH || err == ENETUNREACH) && strcmp(why, strerror(err)) == 0)
 			tool_fail(1, "%s: %s", v6 ? "connect" : "sendto", tool_strerror(err));
-		tool_fail(1, "%s", smpnet_error(tool_server()));
+		if (err == EHOSTUNREACH || err == ENETUNREACH)
+			tool_fail(1, "%s: %s (%s)", v6 ? "connect" : "sendto", tool_strerror(err), why);
+		tool_fail(1, "%s", why);
 	}
 	if (!json)
 		fprintf(stderr, "%s to %s (%s), %lld hops max, %lld byte packets\n", v6 ? "traceroute6" : "traceroute",

@@ -123,12 +123,70 @@ echo_target_parse(struct ctl_req *req, struct echo_target *t, const char *family
 	return 0;
 }
 
+int
+echo_target_options(struct ctl_req *req, struct echo_target *t, json_t *params)
+{
+	json_t *hops = json_object_get(params, "hops"), *v;
+	const char *text = json_string_value(json_object_get(params, "gateway"));
+	json_int_t tos = json_integer_value(json_object_get(params, "tos"));
+	bool v6 = t->family == AF_INET6;
+	size_t i;
+
+	t->minmtu = json_is_true(json_object_get(params, "minmtu"));
+	if (tos < 0 || tos > 255 || (v6 && tos != 0))
+		return ctl_error(req, EINVAL, "tos: 0 to 255, of IPv4");
+	t->tos = (uint8_t)tos;
+	if (json_array_size(hops) > ECHO_MAXHOPS)
+		return ctl_error(req, EINVAL, "hops: %d at most", ECHO_MAXHOPS);
+	json_array_foreach (hops, i, v) {
+		uint16_t zone;
+
+		if (!json_is_string(v) || address_parse(t->family, json_string_value(v), &t->hops[i], &zone) != 0 ||
+		    (v6 ? IN6_MULTICAST(&t->hops[i].in6) || IN6_LINKLOCAL(&t->hops[i].in6)
+			: IN4_MULTICAST(t->hops[i].in4.s_addr) || t->hops[i].in4.s_addr == IN4_BROADCAST))
+			return ctl_error(req, EINVAL, "hops: %.64s: bad address",
+			    json_is_string(v) ? json_string_value(v) : "not a string");
+		t->nhops++;
+	}
+	if (t->nhops > 0 && (v6 ? IN6_MULTICAST(&t->dst.in6) || IN6_LINKLOCAL(&t->dst.in6)
+				: IN4_MULTICAST(t->dst.in4.s_addr) || t->dst.in4.s_addr == IN4_BROADCAST))
+		return ctl_error(req, EINVAL, "hops: not on the way to a group or a link-local address");
+	if (text == NULL)
+		return 0;
+	if (!v6 || address_parse(t->family, text, &t->via, &t->via_if) != 0)
+		return ctl_error(req, EINVAL, "gateway: %.64s: bad address", text);
+	if (IN6_LINKLOCAL(&t->via.in6) && t->via_if == 0)
+		t->via_if = t->oif;
+	if (IN6_LINKLOCAL(&t->via.in6) && t->via_if == 0)
+		return ctl_error(req, EINVAL, "gateway: %.64s needs its zone (%%interface)", text);
+	t->has_via = true;
+	return 0;
+}
+
 static bool
 is_group(const struct echo_target *t)
 {
 	if (t->family == AF_INET)
 		return IN4_MULTICAST(t->dst.in4.s_addr) || t->dst.in4.s_addr == IN4_BROADCAST;
 	return IN6_MULTICAST(&t->dst.in6);
+}
+
+bool
+echo_is_scoped(const struct echo_target *t)
+{
+	return is_group(t) || (t->family == AF_INET6 && IN6_LINKLOCAL(&t->dst.in6));
+}
+
+int
+echo_target_error(struct ctl_req *req, const struct echo_target *t, int error)
+{
+	char text[ECHO_ADDRTEXT];
+
+	if (error == -EHOSTUNREACH && echo_is_scoped(t) && t->dst_zone == 0 && t->oif == 0)
+		return ctl_error(req, EHOSTUNREACH, "%s needs an interface%s",
+		    echo_address_text(t->family, &t->dst, 0, text),
+		    t->family == AF_INET6 ? ", as its zone (%interface) or by -I" : "");
+	return ctl_error(req, -error, "%s", strerror(-error));
 }
 
 /*
@@ -154,16 +212,42 @@ target_source(struct echo_target *t, struct ifnet *ifp, const union in_any *via)
 	return -EADDRNOTAVAIL;
 }
 
+/* => the interface of the neighbour that all packets go to, and the source; 0 or -EHOSTUNREACH, -ENETDOWN */
+static int
+target_via(struct echo_target *t)
+{
+	struct ifnet *ifp = t->via_if != 0 ? ifnet_get(t->via_if) : NULL;
+	struct rt_result r;
+
+	if (!IN6_LINKLOCAL(&t->via.in6)) {
+		memset(&r, 0, sizeof(r));
+		if (rt_lookup(t->family, &t->via, 0, &r) != 0 || r.has_gw || r.ifp == NULL ||
+		    r.ifp->if_type == IFT_SMP_LOOP)
+			return -EHOSTUNREACH;
+		ifp = r.ifp;
+	}
+	if (ifp == NULL)
+		return -EHOSTUNREACH;
+	if ((ifp->if_flags & IFF_SMP_UP) == 0)
+		return -ENETDOWN;
+	t->via_if = ifp->if_index;
+	t->mtu = ifp->if_mtu;
+	return target_source(t, ifp, &t->via);
+}
+
 int
 echo_target_route(struct echo_target *t)
 {
-	bool scoped = is_group(t) || (t->family == AF_INET6 && IN6_LINKLOCAL(&t->dst.in6));
+	const union in_any *first = echo_first_hop(t);
+	bool scoped = echo_is_scoped(t);
 	struct rt_result r;
 	struct ifnet *ifp;
 	int error;
 
 	ASSERT_CONTROL();
 	t->local = t->blackhole = false;
+	if (t->has_via)
+		return target_via(t);
 	if (scoped) {
 		uint16_t index = t->dst_zone != 0 ? t->dst_zone : t->oif;
 		ifp = index != 0 ? ifnet_get(index) : NULL;
@@ -176,21 +260,21 @@ echo_target_route(struct echo_target *t)
 		t->local = t->family == AF_INET6 && ip6_addr_is_ours(ifp, &t->dst.in6);
 		return target_source(t, ifp, &t->dst);
 	}
-	if (t->family == AF_INET ? in_own_has(in_own_get(), t->dst.in4.s_addr)
-				 : in6_own_has(in6_own_get(), &t->dst.in6)) {
+	if (t->family == AF_INET ? in_own_has(in_own_get(), first->in4.s_addr)
+				 : in6_own_has(in6_own_get(), &first->in6)) {
 		t->local = true;
-		if (t->family == AF_INET6 && ip6_is_anycast(&t->dst.in6))
-			return target_source(t, NULL, &t->dst);
+		if (t->family == AF_INET6 && ip6_is_anycast(&first->in6))
+			return target_source(t, NULL, first);
 		if (!t->has_src)
-			t->src = t->dst;
+			t->src = *first;
 		return 0;
 	}
 	memset(&r, 0, sizeof(r));
-	error = rt_lookup(t->family, &t->dst, 0, &r);
+	error = rt_lookup(t->family, first, 0, &r);
 	if (r.flags & RTF_REJECT)
 		return r.ifp != NULL && r.ifp->if_type == IFT_SMP_LOOP ? -ENETUNREACH : -EHOSTUNREACH;
 	if (error != 0) {
-		rt_notify_miss(t->family, &t->dst);
+		rt_notify_miss(t->family, first);
 		return error == -ENETUNREACH ? -EHOSTUNREACH : error; /* as NetBSD says it: No route to host */
 	}
 	t->blackhole = (r.flags & RTF_BLACKHOLE) != 0;
@@ -199,7 +283,7 @@ echo_target_route(struct echo_target *t)
 		t->src = r.ifa;
 		return 0;
 	}
-	return target_source(t, r.ifp, r.has_gw ? &r.gateway : &t->dst);
+	return target_source(t, r.ifp, r.has_gw ? &r.gateway : first);
 }
 
 int
@@ -229,91 +313,6 @@ echo_session_remove(struct echo_session *s)
 	ASSERT_CONTROL();
 	TAILQ_REMOVE(&sessions, s, list);
 	nsessions--;
-}
-
-int
-echo_send(const struct echo_session *s, const struct echo_target *t, uint16_t seq, int ttl, bool df, bool rr,
-    const void *data, uint32_t len)
-{
-	struct worker *w = mp_control();
-	uint8_t buf[60 + 8] = {0};
-	unsigned hlen = t->family == AF_INET6 ? sizeof(struct ipv6_h) : rr ? 60 : sizeof(struct ipv4_h);
-	uint32_t total = hlen + 8 + len;
-	struct rte_mbuf *m;
-
-	ASSERT_CONTROL();
-	if (total > (t->family == AF_INET ? IPV4_MAXPACKET : UINT16_MAX + sizeof(struct ipv6_h)) ||
-	    (df && !t->local && total > t->mtu))
-		return -EMSGSIZE;
-	if (t->blackhole)
-		return 0;
-	m = pkt_originate(w);
-	if (m == NULL)
-		return -ENOBUFS;
-	if (t->family == AF_INET) {
-		struct ipv4_h *ip = (struct ipv4_h *)buf;
-
-		ip->vihl = (uint8_t)(0x40 | hlen >> 2);
-		ip->len = htons((uint16_t)total);
-		ip->id = ip_newid(w);
-		ip->off = df ? htons(IPV4_DF) : 0;
-		ip->ttl = (uint8_t)ttl;
-		ip->proto = s->proto;
-		ip->src = t->src.in4.s_addr;
-		ip->dst = t->dst.in4.s_addr;
-		if (rr) {
-			buf[20] = IPV4_OPT_RR;
-			buf[21] = 39;
-			buf[22] = 4;
-		}
-		ip_set_sum(ip);
-	} else {
-		struct ipv6_h *ip6 = (struct ipv6_h *)buf;
-
-		ip6->flow = htonl(0x60000000);
-		ip6->plen = htons((uint16_t)(8 + len));
-		ip6->nxt = s->proto == IPPROTO_ICMP ? IPPROTO_ICMPV6 : s->proto;
-		ip6->hlim = (uint8_t)ttl;
-		ip6->src = t->src.in6;
-		ip6->dst = t->dst.in6;
-	}
-	if (s->proto == IPPROTO_ICMP) {
-		struct icmp_h icmp = {
-		    .type = t->family == AF_INET ? ICMP4_ECHO : ICMP6_T_ECHO, .id = htons(s->id), .seq = htons(seq)};
-		memcpy(buf + hlen, &icmp, sizeof(icmp));
-		if (t->family == AF_INET)
-			COUNT(w, ICMP_OUT_ECHO);
-		else
-			COUNT(w, ICMP6_OUT_ECHO);
-	} else {
-		struct udp_h udp = {.sport = htons(s->id), .dport = htons(seq), .len = htons((uint16_t)(8 + len))};
-		memcpy(buf + hlen, &udp, sizeof(udp));
-	}
-	if (!pkt_append(w, m, buf, hlen + 8) || !pkt_append(w, m, data, len)) {
-		pkt_drop(w, m, DROP_NOBUF);
-		return -ENOBUFS;
-	}
-	uint32_t sum = 0;
-	if (t->family == AF_INET6)
-		sum = ip6_pseudo_sum(
-		    &t->src.in6, &t->dst.in6, 8 + len, s->proto == IPPROTO_ICMP ? IPPROTO_ICMPV6 : s->proto);
-	else if (s->proto == IPPROTO_UDP) {
-		uint16_t ph[2] = {htons(s->proto), htons((uint16_t)(8 + len))};
-		sum = cksum_add(cksum_add(cksum_add(0, &t->src.in4, 4), &t->dst.in4, 4), ph, sizeof(ph));
-	}
-	uint16_t check = cksum_fold(cksum_mbuf(sum, m, hlen, 8 + len));
-	if (s->proto == IPPROTO_ICMP)
-		rte_pktmbuf_mtod_offset(m, struct icmp_h *, hlen)->sum = check;
-	else
-		rte_pktmbuf_mtod_offset(m, struct udp_h *, hlen)->sum = check != 0 ? check : 0xffff;
-	struct pktmeta *meta = pkt_meta(m);
-	if (t->oif != 0 && (is_group(t) || (t->family == AF_INET6 && IN6_LINKLOCAL(&t->dst.in6)))) {
-		meta->oif = t->oif;
-		meta->oifgen = ifnet_get(t->oif)->if_gen;
-	}
-	meta->hash = s->id; /* spreads sessions over the workers */
-	pkt_ctl_send(m, t->family == AF_INET ? PKT_IP_OUTPUT : PKT_IP6_OUTPUT);
-	return 0;
 }
 
 static struct echo_session *
@@ -353,10 +352,18 @@ session_of_quote(int family, const uint8_t *q, unsigned n, uint16_t *seq)
 			return NULL;
 		l4 = q + sizeof(*ip6);
 		proto = ip6->nxt;
+		if (proto == IPPROTO_ROUTING) {
+			unsigned len = (l4[1] + 1u) * 8;
+
+			proto = l4[0];
+			l4 += len;
+			if (n < sizeof(*ip6) + len + 8)
+				return NULL;
+		}
 		if (proto == IPPROTO_FRAGMENT) {
 			const struct ip6_frag_h *frag = (const struct ip6_frag_h *)l4;
 
-			if (n < sizeof(*ip6) + sizeof(*frag) + 8 || (frag->off & htons(IP6_FRAG_OFFMASK)))
+			if (n < (size_t)(l4 - q) + sizeof(*frag) + 8 || (frag->off & htons(IP6_FRAG_OFFMASK)))
 				return NULL;
 			proto = frag->nxt;
 			l4 += sizeof(*frag);
@@ -419,7 +426,7 @@ echo_ctl_input(struct rte_mbuf *m)
 		a.seq = ntohs(icmp->seq);
 		s = session_find(family, IPPROTO_ICMP, ntohs(icmp->id));
 	} else {
-		uint8_t quote[sizeof(struct ipv6_h) + 60];
+		uint8_t quote[sizeof(struct ipv6_h) + 8 + 16 * ECHO_MAXHOPS + sizeof(struct ip6_frag_h) + 8];
 		uint32_t n = RTE_MIN(m->pkt_len - off - (uint32_t)sizeof(*icmp), (uint32_t)sizeof(quote));
 		const void *q = n > 0 ? rte_pktmbuf_read(m, off + (uint32_t)sizeof(*icmp), n, quote) : NULL;
 

@@ -14,6 +14,7 @@
 struct ctl_req;
 struct rte_mbuf;
 
+#define ECHO_MAXHOPS  8 /* routers on the way that packets name */
 #define ECHO_ADDRTEXT (INET6_ADDRSTRLEN + IFNAMSIZ_SMP + 1)
 
 /* Where probes go */
@@ -26,6 +27,13 @@ struct echo_target {
 	uint16_t dst_zone; /* interface index of a link-local or multicast dst, 0: none */
 	uint16_t oif;	   /* for meta.oif: the zone, or the interface asked for (multicast) */
 	uint32_t mtu;
+	bool minmtu;  /* IPv6: fragments of 1280 octets, whatever the path carries */
+	uint8_t tos;  /* IPv4 */
+	bool has_via; /* IPv6: via is the next hop, a neighbour on via_if's link, whatever the routes say */
+	union in_any via;
+	uint16_t via_if;
+	uint8_t nhops; /* source route: loose for IPv4, a routing header of type 0 for IPv6 */
+	union in_any hops[ECHO_MAXHOPS];
 };
 
 /* An answer, as a session sees it */
@@ -55,8 +63,20 @@ struct echo_session {
 /* => fills what dst, source, interface (NULL: not given) say; 0 or ctl_error()'s value */
 int echo_target_parse(struct ctl_req *, struct echo_target *, const char *family, const char *dst, const char *source,
     const char *interface);
+/* => the other parameters that ping.start and trace.start share: hops, gateway, tos, minmtu; 0 or ctl_error()'s value */
+int echo_target_options(struct ctl_req *, struct echo_target *, json_t *params);
+/* => the words for echo_target_route()'s error */
+int echo_target_error(struct ctl_req *, const struct echo_target *, int error);
 /* => looks the route up again, and the source unless asked for; 0, -EHOSTUNREACH, -ENETUNREACH, -EADDRNOTAVAIL */
 int echo_target_route(struct echo_target *);
+/* => where packets go first */
+static inline const union in_any *
+echo_first_hop(const struct echo_target *t)
+{
+	return t->nhops > 0 ? &t->hops[0] : &t->dst;
+}
+/* => a group, or an IPv6 link-local address: only with an interface a destination */
+bool echo_is_scoped(const struct echo_target *);
 /* => gives the session an id of its own; 0 or -ENOSPC */
 int echo_session_add(struct echo_session *);
 void echo_session_remove(struct echo_session *);

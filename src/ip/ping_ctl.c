@@ -15,9 +15,10 @@
 #include "ip/ip_var.h"
 #include "ip6/ip6_var.h"
 
-#define PING_TIMES     1024 /* requests under way whose time is known */
-#define PING_LINGER_MS 10000
-#define PING_MAXDATA   65535
+#define PING_TIMES	1024 /* requests under way whose time is known */
+#define PING_LINGER_MS	10000
+#define PING_MAXDATA	65535
+#define PING_MAXPRELOAD 1024
 
 struct ping {
 	struct echo_session session; /* first */
@@ -30,7 +31,7 @@ struct ping {
 	unsigned interval_ms;
 	uint32_t size;
 	int ttl;
-	bool df, route;
+	bool df, route, flood;
 	uint8_t seen[65536 / 8];    /* a reply came */
 	uint8_t settled[65536 / 8]; /* a reply or an error came, or it could not be sent */
 	struct {
@@ -53,6 +54,12 @@ const struct ctl_param ping_start_params[] = {
     {"pattern", "string?"},
     {"deadline_ms", "int?"},
     {"route", "bool?"},
+    {"flood", "bool?"},
+    {"preload", "int?"},
+    {"hops", "array?"},
+    {"gateway", "string?"},
+    {"tos", "int?"},
+    {"minmtu", "bool?"},
     {NULL},
 };
 
@@ -252,6 +259,8 @@ ping_answer(struct echo_session *s, const struct echo_answer *a)
 	ping_settle(p, a->seq);
 	if (ping_finished(p))
 		ping_end(p);
+	else if (p->flood && a->reply && (p->count == 0 || p->sent < p->count))
+		ping_timer_in(p, 0);
 }
 
 /* => size octets of data: the pattern (hex digits) again and again, or counting; 0 or -EINVAL */
@@ -292,6 +301,7 @@ ping_start(struct ctl_req *req, json_t *params, json_t **result)
 	const char *family = json_string_value(json_object_get(params, "family"));
 	json_int_t size = param_int(params, "size", 56), count = param_int(params, "count", 0);
 	json_int_t interval = param_int(params, "interval_ms", 1000), deadline = param_int(params, "deadline_ms", 0);
+	json_int_t preload = param_int(params, "preload", 1);
 	char text[ECHO_ADDRTEXT];
 	struct echo_target target;
 	struct ping *p;
@@ -301,6 +311,8 @@ ping_start(struct ctl_req *req, json_t *params, json_t **result)
 	error = echo_target_parse(req, &target, family, json_string_value(json_object_get(params, "dst")),
 	    json_string_value(json_object_get(params, "source")),
 	    json_string_value(json_object_get(params, "interface")));
+	if (error == 0)
+		error = echo_target_options(req, &target, params);
 	if (error != 0)
 		return error;
 	bool v6 = target.family == AF_INET6;
@@ -310,9 +322,11 @@ ping_start(struct ctl_req *req, json_t *params, json_t **result)
 	if (count < 0 || interval < 1 || interval > 86400000 || deadline < 0 || deadline > 86400000000 || ttl < 0 ||
 	    ttl > 255)
 		return ctl_error(req, EINVAL, "count, interval_ms, deadline_ms or ttl out of range");
+	if (preload < 1 || preload > PING_MAXPRELOAD)
+		return ctl_error(req, EINVAL, "preload: 1 to %d", PING_MAXPRELOAD);
 	error = echo_target_route(&target);
 	if (error != 0 && v6) /* the source is part of the first line that ping6 prints */
-		return ctl_error(req, -error, "%s", strerror(-error));
+		return echo_target_error(req, &target, error);
 	p = calloc(1, sizeof(*p) + (size_t)size);
 	if (p == NULL)
 		return ctl_error(req, ENOMEM, "%s", strerror(ENOMEM));
@@ -323,6 +337,7 @@ ping_start(struct ctl_req *req, json_t *params, json_t **result)
 	p->interval_ms = (unsigned)interval;
 	p->size = (uint32_t)size;
 	p->ttl = (int)ttl;
+	p->flood = json_is_true(json_object_get(params, "flood"));
 	p->df = json_is_true(json_object_get(params, "df"));
 	p->route = !v6 && json_is_true(json_object_get(params, "route"));
 	error = ping_fill(p->data, p->size, json_string_value(json_object_get(params, "pattern")));
@@ -352,7 +367,8 @@ ping_start(struct ctl_req *req, json_t *params, json_t **result)
 	ctl_stream_send(p->stream, json_pack("{s:s,s:s}", "type", "start", "source",
 				       echo_address_text(p->target.family, &p->target.src,
 					   p->target.dst_zone != 0 ? p->target.dst_zone : p->target.oif, text)));
-	ping_send(p);
+	while (preload-- > 0 && ping_send(p))
+		;
 	return 0;
 fail:
 	if (p->timer != NULL)

@@ -23,7 +23,8 @@ struct trace {
 	struct ctl_stream *stream;
 	struct event *timer;
 	int ttl, max_ttl, query, queries;
-	unsigned wait_ms;
+	unsigned wait_ms, pause_ms;
+	bool df;
 	uint16_t port, seq; /* of the probe under way */
 	bool waiting;	    /* a probe is under way */
 	bool reached;	    /* the destination answered */
@@ -44,6 +45,13 @@ const struct ctl_param trace_start_params[] = {
     {"size", "int?"},
     {"source", "string?"},
     {"icmp", "bool?"},
+    {"interface", "string?"},
+    {"df", "bool?"},
+    {"pause_ms", "int?"},
+    {"hops", "array?"},
+    {"gateway", "string?"},
+    {"tos", "int?"},
+    {"minmtu", "bool?"},
     {NULL},
 };
 
@@ -82,7 +90,7 @@ trace_send(struct trace *t)
 	/* What cannot be sent is not answered. */
 	if (echo_target_route(&t->target) == 0)
 		echo_send(&t->session, &t->target,
-		    t->session.proto == IPPROTO_UDP ? (uint16_t)(t->port + t->seq) : t->seq, t->ttl, false, false,
+		    t->session.proto == IPPROTO_UDP ? (uint16_t)(t->port + t->seq) : t->seq, t->ttl, t->df, false,
 		    t->data, t->size);
 	trace_timer_in(t, t->wait_ms);
 }
@@ -100,7 +108,10 @@ trace_next(struct trace *t)
 		}
 		t->unreachable = 0;
 	}
-	trace_send(t);
+	if (t->pause_ms > 0)
+		trace_timer_in(t, t->pause_ms);
+	else
+		trace_send(t);
 }
 
 static void
@@ -151,6 +162,7 @@ trace_start(struct ctl_req *req, json_t *params, json_t **result)
 	const char *family = json_string_value(json_object_get(params, "family"));
 	json_int_t first = param_int(params, "first_ttl", 1), max = param_int(params, "max_ttl", 64);
 	json_int_t queries = param_int(params, "queries", 3), wait = param_int(params, "wait_ms", 5000);
+	json_int_t pause = param_int(params, "pause_ms", 0);
 	json_int_t port = param_int(params, "port", TRACE_PORT);
 	bool icmp = json_is_true(json_object_get(params, "icmp"));
 	struct echo_target target;
@@ -159,19 +171,22 @@ trace_start(struct ctl_req *req, json_t *params, json_t **result)
 
 	ASSERT_CONTROL();
 	error = echo_target_parse(req, &target, family, json_string_value(json_object_get(params, "dst")),
-	    json_string_value(json_object_get(params, "source")), NULL);
+	    json_string_value(json_object_get(params, "source")),
+	    json_string_value(json_object_get(params, "interface")));
+	if (error == 0)
+		error = echo_target_options(req, &target, params);
 	if (error != 0)
 		return error;
 	unsigned hlen = (target.family == AF_INET6 ? sizeof(struct ipv6_h) : sizeof(struct ipv4_h)) + 8;
 	json_int_t size = param_int(params, "size", target.family == AF_INET6 ? 60 : 40);
 	if (first < 1 || first > 255 || max < first || max > 255 || queries < 1 || queries > 255 || wait < 1 ||
-	    wait > 3600000 || port < 1 || port > 65535)
-		return ctl_error(req, EINVAL, "first_ttl, max_ttl, queries, wait_ms or port out of range");
+	    wait > 3600000 || pause < 0 || pause > 3600000 || port < 1 || port > 65535)
+		return ctl_error(req, EINVAL, "first_ttl, max_ttl, queries, wait_ms, pause_ms or port out of range");
 	if (size < hlen || size > 65535)
 		return ctl_error(req, EINVAL, "size: %u to 65535", hlen);
 	error = echo_target_route(&target);
 	if (error != 0)
-		return ctl_error(req, -error, "%s", strerror(-error));
+		return echo_target_error(req, &target, error);
 	t = calloc(1, sizeof(*t) + (size_t)size - hlen);
 	if (t == NULL)
 		return ctl_error(req, ENOMEM, "%s", strerror(ENOMEM));
@@ -184,6 +199,8 @@ trace_start(struct ctl_req *req, json_t *params, json_t **result)
 	t->max_ttl = (int)max;
 	t->queries = (int)queries;
 	t->wait_ms = (unsigned)wait;
+	t->pause_ms = (unsigned)pause;
+	t->df = json_is_true(json_object_get(params, "df"));
 	t->port = (uint16_t)port;
 	t->size = (uint32_t)(size - hlen);
 	t->timer = evtimer_new(ctl_base, trace_tick, t);

@@ -63,6 +63,13 @@ nobuf:
 	pkt_drop(w, m, DROP_NOBUF);
 }
 
+/* => what the packet may have on a link with this MTU */
+static uint32_t
+ip6_out_mtu(struct rte_mbuf *m, uint32_t mtu)
+{
+	return (pkt_meta(m)->flags & PKT_F_MINMTU) && mtu > IPV6_MINMTU ? IPV6_MINMTU : mtu;
+}
+
 /* => packets for neighbours on meta.oif's link that the FIB does not know.  Takes all. */
 static void
 ip6_out_neighbour(struct worker *w, struct pktvec *v)
@@ -138,7 +145,7 @@ ip6_output_scoped(struct worker *w, struct rte_mbuf *m, const struct in6_addr *d
 		if (meta->nh != NH_NOROUTE_INDEX)
 			out = nh_output;
 	}
-	uint32_t mtu = atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed);
+	uint32_t mtu = ip6_out_mtu(m, atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed));
 	if (m->pkt_len > mtu) {
 		STAGE_MBUFS(w, FRAGMENT, &m, 1, ip6_fragment(w, m, mtu, out));
 		return;
@@ -171,8 +178,8 @@ ip6_output_one(struct worker *w, struct rte_mbuf *m, struct pktvec *forward)
 	}
 	if (nh->nh_type == NH_NOROUTE || nh->nh_type == NH_REJECT)
 		COUNT(w, IP6_NOROUTE);
-	if (nh->nh_type != NH_LOCAL && nh->nh_ifp != NULL && m->pkt_len > nh_mtu_of(nh)) {
-		STAGE_MBUFS(w, FRAGMENT, &m, 1, ip6_fragment(w, m, nh_mtu_of(nh), nh_output));
+	if (nh->nh_type != NH_LOCAL && nh->nh_ifp != NULL && m->pkt_len > ip6_out_mtu(m, nh_mtu_of(nh))) {
+		STAGE_MBUFS(w, FRAGMENT, &m, 1, ip6_fragment(w, m, ip6_out_mtu(m, nh_mtu_of(nh)), nh_output));
 		return;
 	}
 	nh_output_one(w, m, forward);

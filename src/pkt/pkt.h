@@ -32,6 +32,7 @@ enum pkt_stage {
 #define PKT_F_FORWARDED 0x10
 #define PKT_F_L4OK	0x20 /* transport checksum verified by the device or partial */
 #define PKT_F_TRACED	0x40 /* see pkt/trace.h */
+#define PKT_F_MINMTU	0x80 /* ours: no IPv6 packet larger than 1280 octets */
 
 /*
  * smpnet's metadata, in mbuf dynamic field space at a fixed offset.  Valid from ether_input (or pkt_originate) on.

@@ -52,7 +52,7 @@ mtu_body() {
 	run R ifconfig shmif1 mtu 1280
 	shows A "^1408 bytes from 10.0.1.1" ping -n -c 1 -s 1400 10.0.1.1
 	fails A "from 10.0.0.2: frag needed and DF set.  Next MTU=1280" ping -n -D -c 1 -w 5 -s 1400 10.0.1.1
-	fails A "from 2001:db8::2: Packet too big mtu = 1280" ping6 -n -v -c 1 -X 5 -s 1400 2001:db8:1::1
+	fails A "from 2001:db8::2: Packet too big mtu = 1280" ping6 -m -n -v -c 1 -X 5 -s 1400 2001:db8:1::1
 	shows A "^1240 bytes from 2001:db8:1::1" ping6 -n -c 1 -s 1232 2001:db8:1::1
 	finish
 }

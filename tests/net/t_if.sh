@@ -247,13 +247,13 @@ mtu_body() {
 	shows A "1 packets received" ping -n -c 1 -D -s 8972 10.0.0.2
 	smp A dumpbus bus0 | tcpdump -n -e -r - icmp 2>/dev/null >dump
 	atf_check -s exit:0 -o ignore grep "length 9014: 10.0.0.1 > 10.0.0.2: ICMP echo request" dump
-	shows A "1 packets received" ping6 -n -c 1 -s 8952 2001:db8::2
+	shows A "1 packets received" ping6 -m -n -c 1 -s 8952 2001:db8::2
 	shows A "1 packets received" ping -n -c 1 -s 20000 10.0.0.2
 	atf_check -s not-exit:0 -o ignore -e match:"Message too long" "$BUILD/smpnet" -s "unix://$PWD/A.sock" \
 	    ping -n -c 1 -D -s 8973 -w 2 10.0.0.2
 	for d in A B; do ok $d ifconfig shmif0 mtu 1280; done
 	shows A "1 packets received" ping -n -c 1 -s 1400 10.0.0.2
-	shows A "1 packets received" ping6 -n -c 1 -s 1400 2001:db8::2
+	shows A "1 packets received" ping6 -m -n -c 1 -s 1400 2001:db8::2
 	finish
 }
 

@@ -43,7 +43,7 @@ own_body() {
 
 	pings A ping6 -n -c 1 -X 1 2001:db8:1::1
 	smp A ping6 -m -n -c 1 -X 1 -s 1400 2001:db8:1::1 >out 2>&1
-	until_ok 10 smp A ping6 -n -c 1 -X 1 -s 1400 2001:db8:1::1
+	until_ok 10 smp A ping6 -m -n -c 1 -X 1 -s 1400 2001:db8:1::1
 	shows_route A 2001:db8:1::1 2001:db8::2 UGHD 1300
 
 	# A change of the path is a change of what is known about it.
