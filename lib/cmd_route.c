@@ -11,12 +11,13 @@ struct gateway {
 	struct cmd_addr addr;
 	const char *word;
 	const char *ifname; /* -ifp */
-	int weight;	    /* 0: not said */
+	int weight, mtu;    /* 0: not said */
 };
 
 struct route {
 	int family; /* AF_UNSPEC: by the destination */
 	bool net, host, mpath, iface;
+	bool lock, lockrest; /* the next metric, all that follow */
 	const char *dst;
 	struct gateway *gw;
 	unsigned ngw;
@@ -39,11 +40,31 @@ static const struct {
     {"-nostatic", "static", false},
     {"-proto1", "proto1", true},
     {"-proto2", "proto2", true},
+    {"-proxy", "announce", true},
+    {"-nocloning", "connected", false},
+    {"-noconnected", "connected", false},
 };
 
-static const char *const unsupported[] = {"-nocloning", "-cloned", "-nocloned", "-proxy", "-tag", "-mpls", "-xresolve",
-    "-osi", "-xns", "-atalk", "-llinfo", "-genmask", "-rtt", "-rttvar", "-sendpipe", "-recvpipe", "-hopcount",
-    "-expire", "-ssthresh", "-lock", "-lockrest"};
+static const struct {
+	const char *word, *why;
+} unsupported[] = {
+    {"-tag", ": there is no MPLS yet"},
+    {"-mpls", ": there is no MPLS yet"},
+    {"-cloned", ""},
+    {"-nocloned", ""},
+    {"-llinfo", ": arp and ndp set link addresses"},
+    {"-xresolve", ""},
+    {"-osi", ""},
+    {"-xns", ""},
+    {"-atalk", ""},
+    {"-genmask", ""},
+    {"-rtt", ": routes have -mtu and -expire"},
+    {"-rttvar", ": routes have -mtu and -expire"},
+    {"-sendpipe", ": routes have -mtu and -expire"},
+    {"-recvpipe", ": routes have -mtu and -expire"},
+    {"-hopcount", ": routes have -mtu and -expire"},
+    {"-ssthresh", ": routes have -mtu and -expire"},
+};
 
 /* A positional word: destination, gateways, or the mask in third place. */
 static int
@@ -126,8 +147,24 @@ modifier(struct cmd_ctx *ctx, struct route *r, char *const *w)
 	} else if (strcmp(k, "-mtu") == 0) {
 		if ((error = cmd_number(ctx, k, w[1], 0, 65535, &n)) != 0)
 			return error;
-		cmd_set(ctx, r->extra, "mtu", json_integer(n));
+		if (r->lock || r->lockrest)
+			cmd_set(ctx, r->extra, "lockmtu", json_true());
+		r->lock = false;
+		if (r->mpath && last != NULL)
+			last->mtu = n;
+		else
+			cmd_set(ctx, r->extra, "mtu", json_integer(n));
 		return 2;
+	} else if (strcmp(k, "-expire") == 0) {
+		if ((error = cmd_number(ctx, k, w[1], 1, 315360000, &n)) != 0)
+			return error;
+		cmd_set(ctx, r->extra, "expire", json_integer(n));
+		r->lock = false;
+		return 2;
+	} else if (strcmp(k, "-lock") == 0) {
+		r->lock = true;
+	} else if (strcmp(k, "-lockrest") == 0) {
+		r->lockrest = true;
 	} else if (strcmp(k, "-weight") == 0) {
 		if (!r->mpath || last == NULL)
 			return cmd_fail(ctx, EINVAL, "-weight: must follow a gateway of -mpath");
@@ -137,8 +174,8 @@ modifier(struct cmd_ctx *ctx, struct route *r, char *const *w)
 		return 2;
 	} else {
 		for (unsigned i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++)
-			if (strcmp(unsupported[i], k) == 0)
-				return cmd_fail(ctx, ENOTSUP, "%s: not supported", k);
+			if (strcmp(unsupported[i].word, k) == 0)
+				return cmd_fail(ctx, ENOTSUP, "%s: not supported%s", k, unsupported[i].why);
 		return cmd_fail(ctx, EINVAL, "bad keyword: %s", k + 1);
 	}
 	return 1;
@@ -197,11 +234,8 @@ destination(struct cmd_ctx *ctx, struct route *r, struct cmd_addr *dst, bool *ho
 	}
 	if (plen > max)
 		return cmd_fail(ctx, EINVAL, "-prefixlen: %d is too long for %s", plen, r->dst);
-	if (r->host) {
-		if (plen >= 0 && plen != max)
-			return cmd_fail(ctx, EINVAL, "%s: -host with a prefix length", r->dst);
-		plen = max;
-	}
+	if (r->host)
+		plen = max; /* whatever length the address was written with */
 	*hostp = plen < 0 ? false : plen == max && r->host;
 	if (plen < 0) {
 		if (dst->family == AF_INET6)
@@ -229,7 +263,7 @@ gateways(struct cmd_ctx *ctx, struct route *r, int family, json_t *p)
 
 		if (r->ngw > 1)
 			return cmd_fail(ctx, EINVAL, "'%s': one interface only", r->gw[1].word);
-		if (cmd_is_ifname(word)) {
+		if (cmd_is_ifname(word) || strncmp(word, "link#", 5) == 0) {
 			cmd_set(ctx, p, "interface", json_string(word));
 			return 0;
 		}
@@ -254,6 +288,8 @@ gateways(struct cmd_ctx *ctx, struct route *r, int family, json_t *p)
 			cmd_set(ctx, g, "weight", json_integer(r->gw[i].weight));
 		if (r->gw[i].ifname != NULL)
 			cmd_set(ctx, g, "interface", json_string(r->gw[i].ifname));
+		if (r->gw[i].mtu != 0)
+			cmd_set(ctx, g, "mtu", json_integer(r->gw[i].mtu));
 		json_array_append_new(list, g);
 	}
 	cmd_set(ctx, p, "gateway", list);

@@ -204,7 +204,10 @@ show_rates(const struct netstat_options *o)
 static int
 show_routes(const struct netstat_options *o)
 {
-	return routes_print(o->family, (o->numeric ? ROUTES_NUMERIC : 0) | (o->verbose ? ROUTES_WIDE : 0), o->json);
+	return routes_print(o->family,
+	    (o->numeric ? ROUTES_NUMERIC : 0) | (o->verbose ? ROUTES_WIDE : 0) | (o->nolink ? 0 : ROUTES_LINK) |
+		(o->tags ? ROUTES_TAGS : 0),
+	    o->json);
 }
 
 /* Packet buffers ("mbufs") as NetBSD has them, and what else takes memory. */
@@ -295,18 +298,22 @@ netstat_main(int argc, char **argv)
 			case 'c':
 				o.count = tool_number("count", arg, 1, INT32_MAX);
 				break;
+			case 'L':
+				o.nolink = true;
+				break;
+			case 'T':
+				o.tags = true;
+				break;
 			/* Known to NetBSD; nothing to do for them here. */
 			case 'a':
 			case 'A':
 			case 'B':
 			case 'g':
 			case 'l':
-			case 'L':
 			case 'P':
 			case 'q':
 			case 'S':
 			case 't':
-			case 'T':
 			case 'u':
 			case 'V':
 			case 'X':

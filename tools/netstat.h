@@ -6,6 +6,7 @@
 #include "tool.h"
 
 struct netstat_options {
+	bool nolink, tags; /* -L, -T */
 	bool numeric, bytes, drops, verbose, json;
 	int stats; /* how many -s */
 	double interval;

@@ -16,8 +16,8 @@
 
 /* The names of the flags' bits, from the lowest. */
 static const char *const flag_names[] = {"UP", "GATEWAY", "HOST", "REJECT", "DYNAMIC", "MODIFIED", "DONE",
-    "MASK_PRESENT", "CONNECTED", "XRESOLVE", "LLINFO", "STATIC", "BLACKHOLE", "CLONED", "PROTO2", "PROTO1", "", "",
-    "LOCAL", "BROADCAST"};
+    "MASK_PRESENT", "CONNECTED", "XRESOLVE", "LLINFO", "STATIC", "BLACKHOLE", "CLONED", "PROTO2", "PROTO1", "",
+    "ANNOUNCE", "LOCAL", "BROADCAST"};
 
 static const char *
 route_strerror(int err)
@@ -46,6 +46,7 @@ print_flags(long long bits)
 		printf("none");
 		return;
 	}
+	printf("0x%llx", bits);
 	for (unsigned i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++)
 		if (bits & 1LL << i && *flag_names[i] != '\0') {
 			printf("%s%s", separator, flag_names[i]);
@@ -77,7 +78,7 @@ route_get_print(const json_t *r, bool numeric)
 
 	printf("   route to: %s\n", addr_name(jstr(r, "dst"), numeric));
 	if (plen == 0)
-		printf("destination: default\n");
+		printf("destination: %s\n", v6 ? "::" : "default");
 	else
 		printf("destination: %s\n", addr_name(dst, numeric));
 	if ((bits & RTF_HOST) == 0 && plen >= 0) {
@@ -95,7 +96,7 @@ route_get_print(const json_t *r, bool numeric)
 	printf("\n recvpipe  sendpipe  ssthresh  rtt,msec    rttvar  hopcount      mtu     expire\n");
 	for (int i = 0; i < 6; i++)
 		printf("%8d  ", 0);
-	printf("%8lld  %8d \n", jint(r, "mtu"), 0);
+	printf("%8lld  %8lld \n", jint(r, "mtu"), jint(r, "expire"));
 	return 0;
 }
 
@@ -236,12 +237,28 @@ monitor_print(const json_t *e, bool numeric)
 	fflush(stdout);
 }
 
+/* What did not come, because this end reads too slowly, is said before the next that did. */
+static void
+monitor_lost(const struct smpnet_stream *st, unsigned long *known, bool json)
+{
+	unsigned long n = smpnet_stream_lost(st) - *known;
+
+	*known += n;
+	if (n == 0)
+		return;
+	if (json)
+		printf("{\"type\":\"lost\",\"messages\":%lu}\n", n);
+	else
+		printf("lost %lu message%s\n", n, n == 1 ? "" : "s");
+}
+
 static int
 monitor(int argc, char **argv, bool numeric, bool json)
 {
 	struct sigaction sa = {.sa_handler = on_interrupt};
 	struct smpnet_stream *st;
 	long long count = 0, seen = 0;
+	unsigned long lost = 0;
 	json_t *e;
 	int r = 0;
 
@@ -254,6 +271,7 @@ monitor(int argc, char **argv, bool numeric, bool json)
 	if ((st = smpnet_stream_open(tool_server(), "route.monitor", NULL)) == NULL)
 		tool_fail(1, "%s", smpnet_error(tool_server()));
 	while (!interrupted && (r = smpnet_stream_next(st, &e, -1)) == 1) {
+		monitor_lost(st, &lost, json);
 		if (json)
 			json_dumpf(e, stdout, JSON_COMPACT), putchar('\n'), fflush(stdout);
 		else

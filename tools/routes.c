@@ -35,7 +35,7 @@ print_line(FILE *f, const char *dst, const char *gateway, const json_t *rt, cons
 		fprintf(f, "%6lld", jint(rt, "mtu"));
 	else
 		fprintf(f, "%6s", "-");
-	fprintf(f, "  %.16s\n", ifname);
+	fprintf(f, "%s  %.16s\n", options & ROUTES_TAGS ? "       -" : "", ifname);
 }
 
 struct print {
@@ -57,8 +57,8 @@ print_route(json_t *rt, void *arg)
 	if (strcmp(p->family, family) != 0) {
 		snprintf(p->family, sizeof(p->family), "%s", family);
 		printf("\n%s:\n", v6 ? "Internet6" : "Internet");
-		printf("%-*.*s %-*.*s %-6.6s %6.6s%9.8s %6.6s %s\n", wdst, wdst, "Destination", wgw, wgw, "Gateway",
-		    "Flags", "Refs", "Use", "Mtu", "Interface");
+		printf("%-*.*s %-*.*s %-6.6s %6.6s%9.8s %6.6s%s %s\n", wdst, wdst, "Destination", wgw, wgw, "Gateway",
+		    "Flags", "Refs", "Use", "Mtu", p->options & ROUTES_TAGS ? "     Tag" : "", "Interface");
 	}
 	destination(rt, numeric, dst, sizeof(dst));
 	if (json_array_size(paths) > 1) {
@@ -79,6 +79,8 @@ routes_print(const char *family, int options, bool json)
 
 	if (family != NULL)
 		json_object_set_new(params, "family", json_string(family));
+	if (options & ROUTES_LINK)
+		json_object_set_new(params, "neighbours", json_true());
 	if (json)
 		return tool_list_json("route.list", "routes", params);
 	tool_server();

@@ -99,8 +99,10 @@ int prefix_split(const char *prefix, char *address, size_t len);
 
 /* The routing table as netstat -r and route show print it. */
 #define ROUTES_NUMERIC 1
-#define ROUTES_SHORT   2 /* route show: no C, S and B among the flags */
-#define ROUTES_WIDE    4 /* -v: no cutting of long addresses */
+#define ROUTES_SHORT   2  /* route show: no C, S and B among the flags */
+#define ROUTES_WIDE    4  /* -v: no cutting of long addresses */
+#define ROUTES_LINK    8  /* neighbours, too */
+#define ROUTES_TAGS    16 /* -T: MPLS */
 int routes_print(const char *family /* NULL: both */, int options, bool json);
 
 #endif

@@ -339,6 +339,16 @@ neigh_get_nexthop(struct ifnet *ifp, int family, const union in_any *addr)
 	return n->n_nh;
 }
 
+/* => control; see route/route.h */
+bool
+neigh_is_static(const struct ifnet *ifp, int family, const union in_any *addr)
+{
+	const struct neigh *n = neigh_find(ifp, family, addr, false);
+
+	ASSERT_CONTROL();
+	return n != NULL && n->n_state == NEIGH_PERMANENT && !(n->n_flags & NEIGH_F_TEMP);
+}
+
 bool
 neigh_in_prefix(const union in_any *a, const union in_any *prefix, unsigned plen)
 {

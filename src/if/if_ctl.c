@@ -330,6 +330,7 @@ if_set_mtu(struct ifnet *ifp, uint32_t mtu)
 	}
 	atomic_store_explicit(&ifp->if_mtu, mtu, memory_order_relaxed);
 	neigh_ifnet_changed(ifp);
+	rt_ifnet_mtu(ifp);
 	ip_ifaddr_changed(ifp);
 	ip6_ifaddr_changed(ifp);
 	return 0;

@@ -272,13 +272,17 @@ echo_target_route(struct echo_target *t)
 	memset(&r, 0, sizeof(r));
 	error = rt_lookup(t->family, first, 0, &r);
 	if (r.flags & RTF_REJECT)
-		return r.ifp != NULL && r.ifp->if_type == IFT_SMP_LOOP ? -ENETUNREACH : -EHOSTUNREACH;
+		return error;
 	if (error != 0) {
 		rt_notify_miss(t->family, first);
 		return error == -ENETUNREACH ? -EHOSTUNREACH : error; /* as NetBSD says it: No route to host */
 	}
 	t->blackhole = (r.flags & RTF_BLACKHOLE) != 0;
 	t->mtu = r.mtu != 0 ? r.mtu : r.ifp != NULL ? r.ifp->if_mtu : IPV4_MAXPACKET;
+	if (r.has_ifa && !t->has_src) {
+		t->src = r.ifa;
+		return 0;
+	}
 	if (r.has_ifa && !t->has_src && if_addr_find(NULL, t->family, &r.ifa, true) != NULL) {
 		t->src = r.ifa;
 		return 0;

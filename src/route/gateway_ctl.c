@@ -56,6 +56,33 @@ rt_node_could_lead(const struct rt_node *n, void *arg)
 	return false;
 }
 
+/*
+ * The interface with an address in whose network this one is, for gateways to which no route leads: the network's own
+ * route may have been deleted.
+ */
+static struct ifnet *
+rt_ifnet_of_net(int family, const struct rt_key *key, bool active)
+{
+	const struct ifaddr *ifa;
+	struct ifnet *ifp;
+
+	TAILQ_FOREACH (ifp, &ifnet_list, if_list) {
+		if (active && !rt_ifnet_active(ifp))
+			continue;
+		TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
+			struct rt_key net;
+
+			if (ifa->ifa_family != family || ifa->ifa_rt == NULL || ifa->ifa_has_dst ||
+			    (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6)))
+				continue;
+			net = rt_key_mask(rt_key_make(family, &ifa->ifa_addr, 0), ifa->ifa_plen);
+			if (rt_key_covers(&net, ifa->ifa_plen, key))
+				return ifp;
+		}
+	}
+	return NULL;
+}
+
 /* Finds the interface that leads to the gateway now. */
 static struct ifnet *
 rt_gw_find(const struct rt_gw *gw, bool *local)
@@ -70,7 +97,7 @@ rt_gw_find(const struct rt_gw *gw, bool *local)
 	} else {
 		n = rib_match(t, &gw->key, rt_node_leads, NULL);
 		if (n == NULL)
-			return NULL;
+			return rt_ifnet_of_net(gw->family, &gw->key, true);
 		ifp = ifnet_get(n->rn_cover);
 		if (n->rn_plen == t->bits && n->rn_routes->re_kind == RT_LOCAL) {
 			*local = true;
@@ -80,13 +107,22 @@ rt_gw_find(const struct rt_gw *gw, bool *local)
 	return rt_ifnet_active(ifp) ? ifp : NULL;
 }
 
+/* What an own MTU of routes may be, by an interface; 0: none */
+static uint16_t
+rt_gw_mtu(const struct rt_gw *gw, const struct ifnet *ifp)
+{
+	uint32_t mtu = atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed);
+
+	return gw->mtu != 0 && gw->mtu < mtu ? (uint16_t)gw->mtu : 0;
+}
+
 /* The next hop of routes that have an MTU of their own is the neighbour's with that MTU, or an own one. */
 static uint32_t
 rt_gw_nexthop(const struct rt_gw *gw, struct ifnet *ifp)
 {
 	struct nexthop nh = {
 	    .nh_family = gw->family, .nh_gen = ifp->if_gen, .nh_ifindex = ifp->if_index, .nh_ifp = ifp};
-	uint32_t mtu = atomic_load_explicit(&ifp->if_mtu, memory_order_relaxed), base, limited;
+	uint32_t base, limited;
 
 	if (ifp->if_type != IFT_SMP_ETHER) {
 		nh.nh_type = NH_P2P;
@@ -100,8 +136,7 @@ rt_gw_nexthop(const struct rt_gw *gw, struct ifnet *ifp)
 	} else {
 		nh.nh_type = NH_GLEAN;
 	}
-	if (gw->mtu != 0 && gw->mtu < mtu)
-		nh.nh_mtu = (uint16_t)gw->mtu;
+	nh.nh_mtu = rt_gw_mtu(gw, ifp);
 	return nexthop_alloc(&nh);
 }
 
@@ -399,7 +434,8 @@ rt_group_reachable(const struct rt_group *g)
 		if (gw->nh != 0)
 			continue;
 		if (gw->ifindex != 0 ? ifnet_get(gw->ifindex) == NULL
-				     : rib_match(rt_table_of(g->family), &gw->key, rt_node_could_lead, NULL) == NULL)
+				     : rib_match(rt_table_of(g->family), &gw->key, rt_node_could_lead, NULL) == NULL &&
+					   rt_ifnet_of_net(g->family, &gw->key, false) == NULL)
 			return false;
 	}
 	return true;
@@ -509,6 +545,28 @@ rt_gw_recheck_ifnet(const struct ifnet *ifp, bool has_gw)
 		LIST_FOREACH (gw, &gw_table[b], link)
 			if (gw->has_gw == has_gw && (gw->ifindex == ifp->if_index || gw->ifp == ifp))
 				rt_gw_update(gw);
+}
+
+/* => control; see route.h */
+void
+rt_ifnet_mtu(struct ifnet *ifp)
+{
+	struct rt_gw *gw;
+
+	ASSERT_CONTROL();
+	for (unsigned b = 0; b < RT_BUCKETS; b++)
+		LIST_FOREACH (gw, &gw_table[b], link) {
+			struct nexthop nh;
+
+			if (gw->ifp != ifp || gw->mtu == 0 || gw->nh == 0 || nexthop_base(gw->nh) != gw->nh)
+				continue;
+			nh = *nexthop_get(gw->nh);
+			if (nh.nh_ifp != ifp)
+				continue;
+			nh.nh_mtu = rt_gw_mtu(gw, ifp);
+			if (nexthop_replace(gw->nh, &nh) != 0)
+				mp_log(MP_LOG_ERR, "route: no memory for a next hop's MTU");
+		}
 }
 
 /*

@@ -213,10 +213,12 @@ void rt_ifaddr_delete(struct ifaddr *);
 void rt_ifnet_down(struct ifnet *);
 void rt_ifnet_up(struct ifnet *);
 void rt_ifnet_detach(struct ifnet *);
+/* => control; its MTU has changed: routes with a larger one of their own have this one */
+void rt_ifnet_mtu(struct ifnet *);
 
 /*
  * => control; what a packet to dst would use: interface, next hop address.  0, -EHOSTUNREACH (no route, or RTF_REJECT),
- * -ENETUNREACH (RTF_REJECT by the loopback interface; a link-local address without zone).  With RTF_REJECT the result
+ * -ENETUNREACH (RTF_REJECT of a network by the loopback interface; a link-local address without zone).  With RTF_REJECT the result
  * is filled nevertheless.  RTF_LOCAL: an address of ours, ifp is the interface that has it.
  */
 struct rt_result {
@@ -302,6 +304,8 @@ bool route_config_save(struct route_save *place, void (*line)(void *, const char
  * => control; nexthop index with a reference, or NH_NOROUTE_INDEX
  */
 uint32_t neigh_get_nexthop(struct ifnet *, int family, const union in_any *);
+/* => control; is it a neighbour that the administrator set for good? */
+bool neigh_is_static(const struct ifnet *, int family, const union in_any *);
 /*
  * => control; the neighbour with this next hop has stopped to answer, or is known again: routes of several paths do
  * without it, unless none of them answers.  rt_gateway_silent: such routes wait for it (its owner goes on asking)

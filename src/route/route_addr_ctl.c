@@ -211,6 +211,8 @@ rt_ifaddr_add(struct ifaddr *ifa)
 void
 rt_ifaddr_delete(struct ifaddr *ifa)
 {
+	struct rt_key k;
+
 	ASSERT_CONTROL();
 	if (ifa->ifa_rt == NULL)
 		return;
@@ -218,6 +220,8 @@ rt_ifaddr_delete(struct ifaddr *ifa)
 	rt_notify_ifaddr(ifa, false);
 	free(ifa->ifa_rt);
 	ifa->ifa_rt = NULL;
+	k = rt_key_mask(rt_key_make(ifa->ifa_family, &ifa->ifa_addr, 0), ifa->ifa_plen);
+	rt_gw_recheck(ifa->ifa_family, &k, ifa->ifa_plen); /* found by the address, where its route was deleted */
 }
 
 /* Local and broadcast routes of the interface's addresses follow its state. */

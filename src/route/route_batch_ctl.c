@@ -44,7 +44,8 @@ batch_options(struct ctl_req *req, const char *dst, json_t *options)
 	} known[] = {{"interface", JSON_STRING, JSON_STRING}, {"ifa", JSON_STRING, JSON_STRING},
 	    {"mtu", JSON_INTEGER, JSON_INTEGER}, {"blackhole", JSON_TRUE, JSON_FALSE},
 	    {"reject", JSON_TRUE, JSON_FALSE}, {"static", JSON_TRUE, JSON_FALSE}, {"connected", JSON_TRUE, JSON_FALSE},
-	    {"proto1", JSON_TRUE, JSON_FALSE}, {"proto2", JSON_TRUE, JSON_FALSE}};
+	    {"proto1", JSON_TRUE, JSON_FALSE}, {"proto2", JSON_TRUE, JSON_FALSE}, {"announce", JSON_TRUE, JSON_FALSE},
+	    {"lockmtu", JSON_TRUE, JSON_FALSE}, {"expire", JSON_INTEGER, JSON_INTEGER}};
 	const char *key;
 	json_t *v;
 
@@ -109,6 +110,10 @@ batch_item(struct ctl_req *req, enum batch_list list, json_t *item)
 		error = rt_add(&s);
 		break;
 	default:
+		if (!(s.flags_mask & RTF_STATIC)) {
+			s.flags |= RTF_STATIC;
+			s.flags_mask |= RTF_STATIC;
+		}
 		error = rt_change(&s);
 		break;
 	}

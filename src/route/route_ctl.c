@@ -233,6 +233,25 @@ rt_entry_set_mtu(struct rt_table *t, struct rtentry *e, uint32_t mtu, uint32_t p
 	return error;
 }
 
+/* What the administrator changes is his, and stays; a route to nowhere is of one kind. */
+static void
+rt_entry_change_flags(struct rtentry *e, const struct rt_spec *s)
+{
+	uint32_t mask = s->flags_mask & RTF_SETTABLE;
+
+	if (s->flags & mask & RTF_BLACKHOLE)
+		mask |= RTF_REJECT;
+	else if (s->flags & mask & RTF_REJECT)
+		mask |= RTF_BLACKHOLE;
+	if (s->flags & mask & RTF_STATIC)
+		mask |= RTF_DYNAMIC | RTF_MODIFIED | RTF_LEARNED;
+	if ((e->re_flags & RTF_LEARNED) && !(s->flags & RTF_LEARNED) && (mask & RTF_LEARNED) && e->re_timed != NULL) {
+		rt_pmtu_gone(e);
+		rt_expire_clear(e);
+	}
+	e->re_flags = (e->re_flags & ~mask) | (s->flags & s->flags_mask & RTF_SETTABLE);
+}
+
 int
 rt_change(const struct rt_spec *s)
 {
@@ -275,11 +294,12 @@ rt_change(const struct rt_spec *s)
 		else
 			e->re_flags &= ~(uint32_t)RTF_GATEWAY;
 	}
-	e->re_flags = (e->re_flags & ~(s->flags_mask & RTF_SETTABLE)) | (s->flags & s->flags_mask & RTF_SETTABLE);
+	rt_entry_change_flags(e, s);
 	if (s->has_ifa) {
 		e->re_has_ifa = true;
 		e->re_ifa = s->ifa;
 	}
+	e->re_mtu_lock |= s->mtu_lock;
 	if (rt_entry_pmtu(e) != 0 && (s->npaths > 0 || s->mtu != 0))
 		rt_expire_clear(e); /* it was of another path */
 	if (s->npaths > 0 && s->mtu != 0)
@@ -509,7 +529,9 @@ rt_lookup(int family, const union in_any *dst, uint16_t zone, struct rt_result *
 		r->gateway = rt_group_gw(e->re_group)->addr;
 	}
 	if (e->re_flags & RTF_REJECT)
-		return r->ifp != NULL && (r->ifp->if_flags & IFF_SMP_LOOPBACK) ? -ENETUNREACH : -EHOSTUNREACH;
+		return r->ifp != NULL && (r->ifp->if_flags & IFF_SMP_LOOPBACK) && !(e->re_flags & RTF_HOST)
+			   ? -ENETUNREACH
+			   : -EHOSTUNREACH;
 	return 0;
 }
 

@@ -108,7 +108,29 @@ rt_entry_nh(const struct rtentry *e)
 		return NH_BLACKHOLE_INDEX;
 	if (e->re_flags & RTF_REJECT)
 		return NH_REJECT_INDEX;
+	if (e->re_kind == RT_NEIGH && e->re_limited != 0)
+		return e->re_limited;
 	return e->re_group != NULL ? e->re_group->nh : e->re_nh;
+}
+
+/*
+ * A neighbour has the MTU of the route that leads to it.  => what its next hop was, for the caller to release when the FIB
+ * names it no more, or 0
+ */
+static uint32_t
+rt_neigh_limit(struct rtentry *e)
+{
+	const struct rt_node *up = e->re_node->rn_parent;
+	uint32_t old = e->re_limited, mtu;
+
+	while (up != NULL && up->rn_cover == RT_COVER_NONE)
+		up = up->rn_parent;
+	mtu = up != NULL ? up->rn_mtu : 0;
+	if (mtu == e->re_mtu)
+		return 0;
+	e->re_limited = mtu != 0 ? nexthop_limited(e->re_nh, mtu) : 0;
+	e->re_mtu = e->re_limited != 0 ? mtu : 0;
+	return old;
 }
 
 /* => control; where packets leave; while no path can be reached, where they would or did, or NULL */
@@ -206,18 +228,23 @@ rt_unpark_below(struct rt_table *t, struct rt_node *n)
 int
 rt_node_update(struct rt_table *t, struct rt_node *n)
 {
-	const struct rtentry *e = n->rn_routes;
-	uint32_t nh = 0, cover = RT_COVER_NONE, old_cover = n->rn_cover, old_nh = n->rn_nh;
+	struct rtentry *e = n->rn_routes;
+	uint32_t nh = 0, cover = RT_COVER_NONE, old_cover = n->rn_cover, old_nh = n->rn_nh, limited = 0;
+	uint16_t mtu = 0, old_mtu = n->rn_mtu;
 	bool parked = n->rn_parked;
 	int error = 0;
 
 	ASSERT_CONTROL();
 	while (e != NULL && !rt_entry_active(e))
 		e = e->re_next;
+	if (e != NULL && e->re_kind == RT_NEIGH)
+		limited = rt_neigh_limit(e);
 	if (e != NULL && e->re_infib)
 		nh = rt_entry_nh(e);
 	if (e != NULL && e->re_kind != RT_NEIGH)
 		cover = rt_entry_cover(e);
+	if (rt_cover_leads(cover) && e->re_group != NULL)
+		mtu = (uint16_t)e->re_group->paths[0].gw->mtu;
 	n->rn_parked = nh == 0 && n->rn_nh != 0 && rt_node_parkable(n);
 	t->nparked += n->rn_parked - parked;
 	if (n->rn_parked) {
@@ -240,12 +267,14 @@ rt_node_update(struct rt_table *t, struct rt_node *n)
 		rt_unpark_below(t, n);
 	if (n->rn_plen == 0 && n->rn_nh != old_nh)
 		rt_groups_follow(t->family);
-	if (cover != old_cover) {
+	nexthop_release(limited);
+	n->rn_mtu = mtu;
+	if (cover != old_cover || mtu != old_mtu) {
 		n->rn_cover = cover;
 		if (t->nneigh != 0 && n->rn_plen < t->bits)
 			for (unsigned i = 0; i < 2; i++)
 				rib_walk(n->rn_child[i], rt_neigh_recheck, t);
-		if (rt_cover_leads(cover) || rt_cover_leads(old_cover))
+		if (cover != old_cover && (rt_cover_leads(cover) || rt_cover_leads(old_cover)))
 			rt_gw_recheck(t->family, &n->rn_key, n->rn_plen);
 	}
 	return error;
@@ -334,6 +363,7 @@ rt_entry_remove(struct rt_table *t, struct rtentry *e)
 		rt_group_detach(e);
 	else if (e->re_kind != RT_NEIGH)
 		nexthop_release(e->re_nh);
+	nexthop_release(e->re_limited);
 	if (e->re_timed != NULL) {
 		rt_pmtu_gone(e);
 		rt_expire_clear(e);

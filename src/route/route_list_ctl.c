@@ -34,12 +34,27 @@ struct list_job {
 	unsigned nstep;			  /* [c] */
 };
 
+/* Those of an entry as they are listed; neighbours are here, which are no routes. */
+static uint32_t
+list_flags(int family, const struct rtentry *e)
+{
+	uint32_t flags = rt_shown_flags(e);
+	const struct nexthop *nh;
+
+	if (e->re_kind != RT_NEIGH)
+		return flags;
+	nh = nexthop_get(e->re_nh);
+	if (nh->nh_ifp != NULL && neigh_is_static(nh->nh_ifp, family, &nh->nh_addr))
+		flags |= RTF_STATIC;
+	return flags;
+}
+
 static json_t *
 rt_object(int family, const struct rtentry *e)
 {
 	struct ifnet *ifp = rt_shown_ifp(e);
 	char dst[RT_ADDRLEN], gateway[RT_ADDRLEN], letters[24];
-	uint32_t flags = rt_shown_flags(e), mtu = rt_shown_mtu(e);
+	uint32_t flags = list_flags(family, e), mtu = rt_shown_mtu(e);
 	union in_any a;
 	json_t *o, *list;
 
@@ -78,7 +93,7 @@ list_object(struct list_job *j, const struct rtentry *e)
 {
 	struct ifnet *ifp = rt_shown_ifp(e);
 	char dst[RT_ADDRLEN], gateway[RT_ADDRLEN], letters[24], mtu[16];
-	uint32_t flags = rt_shown_flags(e), shown = rt_shown_mtu(e);
+	uint32_t flags = list_flags(j->family, e), shown = rt_shown_mtu(e);
 	union in_any a;
 
 	if (j->n++ != 0)

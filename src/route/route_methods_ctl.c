@@ -37,7 +37,13 @@ m_change(struct ctl_req *req, json_t *params, json_t **result)
 	int error = rt_parse_spec(req, params, &s);
 
 	ASSERT_CONTROL();
-	return error ? error : rt_ctl_error(req, json_string_value(json_object_get(params, "dst")), rt_change(&s));
+	if (error)
+		return error;
+	if (!(s.flags_mask & RTF_STATIC)) {
+		s.flags |= RTF_STATIC;
+		s.flags_mask |= RTF_STATIC;
+	}
+	return rt_ctl_error(req, json_string_value(json_object_get(params, "dst")), rt_change(&s));
 }
 
 static int
@@ -94,6 +100,9 @@ m_get(struct ctl_req *req, json_t *params, json_t **result)
 		json_object_set_new(o, "local", json_string(dst));
 	if (r.rt_mtu != 0)
 		json_object_set_new(o, "mtu", json_integer(r.rt_mtu));
+	if (r.expire != 0) /* seconds from now */
+		json_object_set_new(o, "expire",
+		    json_integer(r.expire > mp_now_ms() ? (json_int_t)((r.expire - mp_now_ms() + 999) / 1000) : 0));
 	*result = o;
 	return 0;
 }
@@ -116,7 +125,8 @@ m_monitor(struct ctl_req *req, json_t *params, json_t **result)
 
 static const struct ctl_param change_params[] = {{"family", "string"}, {"dst", "string"}, {"gateway", "string|array?"},
     {"interface", "string?"}, {"ifa", "string?"}, {"blackhole", "bool?"}, {"reject", "bool?"}, {"static", "bool?"},
-    {"connected", "bool?"}, {"proto1", "bool?"}, {"proto2", "bool?"}, {"mtu", "int?"}, {NULL, NULL}};
+    {"connected", "bool?"}, {"proto1", "bool?"}, {"proto2", "bool?"}, {"announce", "bool?"}, {"mtu", "int?"},
+    {"lockmtu", "bool?"}, {"expire", "int?"}, {NULL, NULL}};
 static const struct ctl_param delete_params[] = {
     {"family", "string"}, {"dst", "string"}, {"gateway", "string|array?"}, {"interface", "string?"}, {NULL, NULL}};
 static const struct ctl_param batch_params[] = {

@@ -7,6 +7,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,10 +87,16 @@ static int
 parse_interface(struct ctl_req *req, const json_t *v, uint16_t *index)
 {
 	struct ifnet *ifp;
+	const char *text;
+	unsigned number;
+	char end;
 
 	if (v == NULL)
 		return 0;
-	ifp = json_is_string(v) ? ifnet_by_name(json_string_value(v)) : NULL;
+	text = json_is_string(v) ? json_string_value(v) : "";
+	ifp = ifnet_by_name(text);
+	if (ifp == NULL && sscanf(text, "link#%u%c", &number, &end) == 1 && number < MP_MAXIF)
+		ifp = ifnet_get((uint16_t)number);
 	if (ifp == NULL)
 		return ctl_error(req, ENXIO, "%.40s: no such interface",
 		    json_is_string(v) ? json_string_value(v) : "interface (not a string)");
@@ -132,7 +139,7 @@ parse_paths(struct ctl_req *req, json_t *gw, json_t *params, struct rt_spec *s)
 			return ctl_error(req, EINVAL, "gateway: 1 to %d of them", NH_MAXPATHS);
 		json_array_foreach (gw, i, v) {
 			struct rt_path *p = &s->paths[i];
-			const json_t *w = json_object_get(v, "weight");
+			const json_t *w = json_object_get(v, "weight"), *mtu = json_object_get(v, "mtu");
 
 			if (!json_is_object(v))
 				return ctl_error(req, EINVAL, "gateway: an array of objects");
@@ -144,7 +151,11 @@ parse_paths(struct ctl_req *req, json_t *gw, json_t *params, struct rt_spec *s)
 			if (w != NULL &&
 			    (!json_is_integer(w) || json_integer_value(w) < 1 || json_integer_value(w) > 65535))
 				return ctl_error(req, EINVAL, "weight: 1 to 65535");
+			if (mtu != NULL &&
+			    (!json_is_integer(mtu) || json_integer_value(mtu) < 0 || json_integer_value(mtu) > 65535))
+				return ctl_error(req, EINVAL, "mtu: 0 to 65535");
 			p->weight = w != NULL ? json_integer_value(w) : 1;
+			p->mtu = mtu != NULL ? json_integer_value(mtu) : 0;
 			if (!p->has_gw && p->gw_ifindex == 0)
 				return ctl_error(req, EINVAL, "gateway: neither a gateway nor an interface");
 		}
@@ -175,6 +186,8 @@ parse_ifa(struct ctl_req *req, const json_t *gw, json_t *params, struct rt_spec 
 	if (error)
 		return error;
 	ifa = if_addr_find(zone != 0 ? ifnet_get(zone) : NULL, s->family, &s->ifa, false);
+	if (ifa == NULL && s->npaths > 0 && !s->paths[0].has_gw)
+		return 0; /* the interface says it, as in NetBSD */
 	if (ifa == NULL)
 		return ctl_error(req, ENETUNREACH, "%.80s: not an address of this router", text);
 	s->has_ifa = true;
@@ -197,8 +210,8 @@ rt_parse_item(struct ctl_req *req, const char *dst, json_t *gw, json_t *params, 
 		const char *name;
 		uint32_t flag;
 	} flags[] = {{"static", RTF_STATIC}, {"blackhole", RTF_BLACKHOLE}, {"reject", RTF_REJECT},
-	    {"connected", RTF_CONNECTED}, {"proto1", RTF_PROTO1}, {"proto2", RTF_PROTO2}};
-	const json_t *mtu = json_object_get(params, "mtu");
+	    {"connected", RTF_CONNECTED}, {"proto1", RTF_PROTO1}, {"proto2", RTF_PROTO2}, {"announce", RTF_ANNOUNCE}};
+	const json_t *mtu = json_object_get(params, "mtu"), *expire = json_object_get(params, "expire");
 	int error;
 
 	error = rt_parse_prefix(req, s->family, dst, &s->dst, &s->plen, &s->dst_zone);
@@ -222,6 +235,14 @@ rt_parse_item(struct ctl_req *req, const char *dst, json_t *gw, json_t *params, 
 		if (n < 0 || n > 65535)
 			return ctl_error(req, EINVAL, "mtu: 0 to 65535");
 		s->mtu = n;
+	}
+	s->mtu_lock = json_is_true(json_object_get(params, "lockmtu"));
+	if (expire != NULL) {
+		json_int_t n = json_integer_value(expire);
+
+		if (n < 1 || n > 315360000)
+			return ctl_error(req, EINVAL, "expire: 1 to 315360000 s");
+		s->expire = mp_now_ms() + 1000ull * (uint64_t)n;
 	}
 	return 0;
 }

@@ -36,39 +36,67 @@ save_path(char *text, size_t len, int family, const struct rt_gw *gw)
 		snprintf(text + n, len - n, " -ifp %s", ifp->if_xname);
 }
 
+/* The flags that say more than the paths */
+static size_t
+save_flags(char *line, size_t len, const struct rtentry *e)
+{
+	return (size_t)snprintf(line, len, "%s%s%s%s%s%s", e->re_flags & RTF_BLACKHOLE ? " -blackhole" : "",
+	    e->re_flags & RTF_REJECT ? " -reject" : "",
+	    e->re_kind == RT_STATIC && (e->re_flags & RTF_CONNECTED) ? " -connected" : "",
+	    e->re_flags & RTF_ANNOUNCE ? " -proxy" : "", e->re_flags & RTF_PROTO1 ? " -proto1" : "",
+	    e->re_flags & RTF_PROTO2 ? " -proto2" : "");
+}
+
+/* Of the administrator, and to stay?  A network of an address of ours, if he changed what can be said of it again. */
+static bool
+save_wants(const struct rtentry *e)
+{
+	if (e == NULL || !(e->re_flags & RTF_STATIC) || (e->re_flags & RTF_LEARNED) ||
+	    (e->re_timed != NULL && e->re_timed->pmtu == 0))
+		return false;
+	if (e->re_kind != RT_CONNECTED)
+		return e->re_kind == RT_STATIC;
+	return !rt_entry_has_gw(e) && e->re_infib &&
+	       (e->re_mtu != 0 || (e->re_flags & (RTF_REJECT | RTF_BLACKHOLE)) != 0);
+}
+
 static bool
 save_node(struct rt_node *node, void *arg)
 {
 	struct save_arg *s = arg;
 	const struct rtentry *e = rt_node_visible(node);
 	bool host = node->rn_plen == rt_table_of(s->family)->bits;
-	char line[8192], dst[RT_ADDRLEN], text[2 * RT_ADDRLEN];
+	char line[8192], dst[RT_ADDRLEN], text[2 * RT_ADDRLEN], mtu[32];
 	union in_any a;
 	size_t n;
 
-	if (e == NULL || e->re_kind != RT_STATIC || !(e->re_flags & RTF_STATIC) || (e->re_flags & RTF_LEARNED))
+	if (!save_wants(e))
 		return ++s->seen % 16 != 0 || !mp_slice_over();
 	rt_key_addr(s->family, &node->rn_key, &a);
 	rt_format_dst(s->family, &a, node->rn_plen, dst, sizeof(dst));
-	n = snprintf(line, sizeof(line), "route add%s%s %s %s", s->family == AF_INET6 ? " -inet6" : "",
-	    e->re_group->npaths > 1 ? " -mpath" : "", host ? "-host" : "-net", node->rn_plen == 0 ? "default" : dst);
-	for (unsigned i = 0; i < e->re_group->npaths; i++) {
+	n = snprintf(line, sizeof(line), "route %s%s%s %s %s", e->re_kind == RT_STATIC ? "add" : "change",
+	    s->family == AF_INET6 ? " -inet6" : "", e->re_group->npaths > 1 ? " -mpath" : "", host ? "-host" : "-net",
+	    node->rn_plen == 0 ? "default" : dst);
+	snprintf(mtu, sizeof(mtu), "%s -mtu %u", e->re_mtu_lock ? " -lock" : "", e->re_mtu);
+	if (e->re_mtu != 0 && e->re_group->npaths > 1) /* after one of several gateways it is that one's */
+		n += snprintf(line + n, sizeof(line) - n, "%s", mtu);
+	for (unsigned i = 0; e->re_kind == RT_STATIC && i < e->re_group->npaths; i++) {
 		const struct rt_gpath *p = &e->re_group->paths[i];
 
 		save_path(text, sizeof(text), s->family, p->gw);
 		n += snprintf(line + n, sizeof(line) - n, "%s", text);
 		if (p->weight != 1)
 			n += snprintf(line + n, sizeof(line) - n, " -weight %u", p->weight);
+		if (p->mtu != 0)
+			n += snprintf(line + n, sizeof(line) - n, " -mtu %u", p->mtu);
 	}
 	if (e->re_has_ifa) {
 		rt_format(s->family, &e->re_ifa, NULL, text, sizeof(text));
 		n += snprintf(line + n, sizeof(line) - n, " -ifa %s", text);
 	}
-	if (e->re_mtu != 0)
-		n += snprintf(line + n, sizeof(line) - n, " -mtu %u", e->re_mtu);
-	n += snprintf(line + n, sizeof(line) - n, "%s%s%s%s%s", e->re_flags & RTF_BLACKHOLE ? " -blackhole" : "",
-	    e->re_flags & RTF_REJECT ? " -reject" : "", e->re_flags & RTF_CONNECTED ? " -connected" : "",
-	    e->re_flags & RTF_PROTO1 ? " -proto1" : "", e->re_flags & RTF_PROTO2 ? " -proto2" : "");
+	if (e->re_mtu != 0 && e->re_group->npaths == 1)
+		n += snprintf(line + n, sizeof(line) - n, "%s", mtu);
+	save_flags(line + n, sizeof(line) - n, e);
 	s->line(s->arg, line);
 	return ++s->seen % 16 != 0 || !mp_slice_over();
 }

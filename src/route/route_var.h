@@ -37,6 +37,7 @@ struct rtentry {
 	uint32_t re_flags;		   /* [c] RTF_*, without UP */
 	uint32_t re_mtu;		   /* [c] 0: the interface's */
 	uint32_t re_nh;			   /* [c] next hop of those without a group */
+	uint32_t re_limited;		   /* [c] a neighbour's with the MTU of its network's route, or 0 */
 	struct ifnet *re_ifp;		   /* [c] of those without a group, and of connected ones */
 	struct ifaddr *re_owner;	   /* [c] whose address it comes from */
 	struct rtentry *re_sibling;	   /* [c] the owner's next */
@@ -65,6 +66,7 @@ struct rt_node {
 	uint8_t rn_plen;   /* [c] */
 	bool rn_parked;	   /* [c] no route is active, and rn_nh leads where packets would go without it */
 	bool rn_held;	   /* [c] stays though empty: somebody is about to look at it again */
+	uint16_t rn_mtu;   /* [c] of a route that leads to neighbours: its own MTU, or 0 */
 };
 #define RT_COVER_NONE  0	  /* no active route here */
 #define RT_COVER_OTHER 0x80000000 /* a route that has no neighbours behind it; else interface index */

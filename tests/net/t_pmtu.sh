@@ -80,3 +80,51 @@ monitored() {
 	smp "$1" route delete -net 10.77.0.0/16
 	grep -q RTM_ADD mon
 }
+test_case route "a route's own MTU: need fragment and too big, fragments, several paths"
+route_body() {
+	three
+	pings A ping -n -c 1 -w 1 10.0.1.1
+	pings A ping6 -n -c 1 -X 1 2001:db8:1::1
+	run A sysctl -w net.inet.ip.mtudisc=0
+	run B ifconfig shmif0 inet 10.0.5.1/32 alias
+	run B ifconfig shmif0 inet6 2001:db8:5::1/128 alias
+	dad_wait B
+	run R route add -net 10.0.5.0/24 10.0.1.1 -mtu 1290
+	run R route add -inet6 2001:db8:5::/64 2001:db8:1::1 -mtu 1290
+	smp A ping -D -n -c 1 -w 1 -s 1400 10.0.5.1 >out 2>&1
+	atf_check -o match:"frag needed and DF set.*MTU=1290 " cat out
+	shows A " 0.0% packet loss" ping -n -c 1 -s 1400 10.0.5.1
+	shows R "[1-9][0-9]* fragments created" netstat -s
+	until_ok 10 smp A ping6 -n -c 1 -X 1 -s 1400 2001:db8:5::1
+	shows_route A 2001:db8:5::1 2001:db8::2 UGHD 1290
+
+	# Changed, and taken away with the route.
+	run R route change -net 10.0.5.0/24 -mtu 1350
+	smp A ping -D -n -c 1 -w 1 -s 1400 10.0.5.1 >out 2>&1
+	atf_check -o match:"frag needed and DF set.*MTU=1350 " cat out
+	run R route delete -net 10.0.5.0/24
+	run R route add -net 10.0.5.0/24 10.0.1.1
+	shows A " 0.0% packet loss" ping -D -n -c 1 -s 1400 10.0.5.1
+
+	# The neighbour changes under it.
+	run R route change -net 10.0.5.0/24 -mtu 1350
+	run R arp -d 10.0.1.1
+	pings A ping -n -c 1 -w 1 10.0.5.1
+	smp A ping -D -n -c 1 -w 1 -s 1400 10.0.5.1 >out 2>&1
+	atf_check -o match:"frag needed and DF set.*MTU=1350 " cat out
+
+	# What R itself sends, and a path of several.
+	refuses R "Message too long" ping -D -n -c 1 -w 1 -s 1400 10.0.5.1
+	shows R " 0.0% packet loss" ping -n -c 1 -s 1400 10.0.5.1
+	run R route delete -net 10.0.5.0/24
+	run R route add -mpath -net 10.0.5.0/24 10.0.1.1 -mtu 1310 10.0.1.9
+	run R route delete -net 10.0.5.0/24 10.0.1.9
+	smp A ping -D -n -c 1 -w 1 -s 1400 10.0.5.1 >out 2>&1
+	atf_check -o match:"frag needed and DF set.*MTU=1310 " cat out
+
+	# A connected network's.
+	run R route change -net 10.0.1.0/24 -mtu 1330
+	smp A ping -D -n -c 1 -w 1 -s 1400 10.0.1.1 >out 2>&1
+	atf_check -o match:"frag needed and DF set.*MTU=1330 " cat out
+	finish
+}

@@ -64,6 +64,11 @@ rt_ifnet_down(struct ifnet *ifp)
 }
 
 void
+rt_ifnet_mtu(struct ifnet *ifp)
+{
+}
+
+void
 rt_ifnet_detach(struct ifnet *ifp)
 {
 }

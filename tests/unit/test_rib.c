@@ -514,8 +514,10 @@ test_gateways(void **state)
 	assert_int_equal(delete ("10.0.0.0/24"), 0);
 	assert_int_equal(rt_ifaddr_add(a), 0);
 	assert_string_equal(says("10.0.0.77"), "none");
-	assert_string_equal(says("9.9.9.9"), "none");
+	assert_string_equal(says("9.9.9.9"), "via 10.0.0.4 eth2"); /* by the address of ours in that network */
 	assert_string_equal(says("10.0.0.2"), "local eth2");
+	rt_ifaddr_delete(a);
+	assert_string_equal(says("9.9.9.9"), "none");
 }
 
 /* Shares of the hash values that each member has */
