@@ -73,6 +73,7 @@ rt_ifnet_of_net(int family, const struct rt_key *key, bool active)
 			struct rt_key net;
 
 			if (ifa->ifa_family != family || ifa->ifa_rt == NULL || ifa->ifa_has_dst ||
+			    (ifa->ifa_flags & IFA_OFFLINK) != 0 ||
 			    (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6)))
 				continue;
 			net = rt_key_mask(rt_key_make(family, &ifa->ifa_addr, 0), ifa->ifa_plen);
