@@ -3,6 +3,7 @@
 #include "ip/ip_var.h"
 #include "pkt/trace.h"
 
+#define ICMP_QUOTE_MIN 8   /* octets behind the quoted header, RFC 792 */
 #define ICMP_ERROR_MAX 576 /* RFC 1812 section 4.3.2.3 */
 
 uint32_t
@@ -252,6 +253,13 @@ icmp_timestamp_reply(struct worker *w, struct rte_mbuf *m, uint32_t hlen, bool g
 	icmp_reflect(w, m, pkt_data(m, struct ipv4_h *), ICMP4_TSTAMPREPLY, group);
 }
 
+/* Messages that quote the packet they are about (RFC 792) */
+static bool
+icmp_is_error(uint8_t type)
+{
+	return type == ICMP4_UNREACH || type == ICMP4_REDIRECT || type == ICMP4_TIMXCEED || type == ICMP4_PARAMPROB;
+}
+
 void
 icmp_input(struct worker *w, struct rte_mbuf *m)
 {
@@ -271,6 +279,11 @@ icmp_input(struct worker *w, struct rte_mbuf *m)
 		return;
 	}
 	icmp_count_in(w, icmp->type);
+	if (icmp_is_error(icmp->type) && m->pkt_len < hlen + sizeof(*icmp) + sizeof(struct ipv4_h) + ICMP_QUOTE_MIN) {
+		COUNT(w, ICMP_BADLEN);
+		pkt_drop(w, m, DROP_ICMP_SHORT);
+		return;
+	}
 	bool group = IN4_MULTICAST(ip->dst) || !in_own_has(in_own_get(), ip->dst);
 	switch (icmp->type) {
 	case ICMP4_ECHO:

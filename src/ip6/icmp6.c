@@ -346,11 +346,17 @@ icmp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off)
 		}
 		icmp6_echo_reply(w, m, off);
 		return;
-	case ICMP6_T_ECHOREPLY:
 	case ICMP6_T_UNREACH:
 	case ICMP6_T_TOOBIG:
 	case ICMP6_T_TIMXCEED:
 	case ICMP6_T_PARAMPROB:
+		if (len < sizeof(*icmp) + sizeof(struct ipv6_h)) { /* nothing that it could be about */
+			COUNT(w, ICMP6_BADLEN);
+			pkt_drop(w, m, DROP_ICMP6_SHORT);
+			return;
+		}
+		/* FALLTHROUGH */
+	case ICMP6_T_ECHOREPLY:
 		if (off > UINT8_MAX) {
 			pkt_drop(w, m, DROP_IP6_BADEXT);
 			return;
