@@ -238,7 +238,7 @@ icmp_timestamp_reply(struct worker *w, struct rte_mbuf *m, uint32_t hlen, bool g
 	struct {
 		struct icmp_h icmp;
 		uint32_t originate, receive, transmit;
-	} * ts;
+	} __attribute__((packed, aligned(2))) * ts;
 
 	if (m->pkt_len < hlen + sizeof(*ts) || !pkt_pullup(m, hlen + (uint32_t)sizeof(*ts))) {
 		COUNT(w, ICMP_BADLEN);
