@@ -10,13 +10,13 @@
 
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
+#include "ip6/nd_if.h"
 
 #define DAD_JITTER_MS	 250  /* before the first probe (RFC 5227 PROBE_WAIT allows 1000) */
 #define DAD_PROBE_MIN_MS 1000 /* RFC 5227 section 1.1 */
 #define DAD_PROBE_MAX_MS 2000
 #define DAD_ANNOUNCE_MS	 2000 /* ANNOUNCE_WAIT and ANNOUNCE_INTERVAL */
 #define DAD_DEFEND_MS	 10000
-#define DAD_RETRANS_MS	 1000 /* RFC 4861 RETRANS_TIMER */
 #define DAD_DEFENDED	 16
 
 enum dad_phase { DAD_PROBING, DAD_ANNOUNCING };
@@ -73,7 +73,7 @@ dad_timer(struct neigh_timer *t, uint64_t now)
 					       : DAD_ANNOUNCE_MS;
 		} else {
 			nd_send_ns(ifa->ifa_ifp, NULL, NULL, NULL, &ifa->ifa_addr.in6);
-			wait = DAD_RETRANS_MS;
+			wait = nd_ifinfo(ifa->ifa_ifp)->retrans;
 		}
 		neigh_timer_set(t, now + wait);
 		return;

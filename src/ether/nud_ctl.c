@@ -9,6 +9,7 @@
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "ip/ip.h"
+#include "ip6/nd_if.h"
 #include "mp/pool.h"
 #include "pkt/pkt.h"
 #include "route/route.h"
@@ -26,6 +27,13 @@ setting(const _Atomic int *value)
 	int v = atomic_load_explicit(value, memory_order_relaxed);
 
 	return v > 0 ? (uint64_t)v : 0;
+}
+
+/* ms between requests: what is advertised on the interface goes before the setting */
+static uint64_t
+nud_retrans(const struct neigh *n)
+{
+	return n->n_family == AF_INET6 ? nd_ifinfo(n->n_ifp)->retrans : setting(neigh_inet.nf_retrans);
 }
 
 /* The first k packets leave n's queue; they are still what they were. */
@@ -121,8 +129,7 @@ nud_ask(struct neigh *n, bool unicast, uint64_t now)
 static void
 nud_incomplete(struct neigh *n)
 {
-	struct neigh_family *nf = neigh_family(n->n_family);
-	uint64_t now = neigh_clock(), retrans = setting(nf->nf_retrans);
+	uint64_t now = neigh_clock(), retrans = nud_retrans(n);
 
 	neigh_make_room(n);
 	neigh_to_state(n, NEIGH_INCOMPLETE);
@@ -150,7 +157,7 @@ nud_probe(struct neigh *n)
 
 	neigh_to_state(n, NEIGH_PROBE);
 	n->n_tries = 0;
-	neigh_timer_set(&n->n_timer, now + setting(neigh_family(n->n_family)->nf_retrans));
+	neigh_timer_set(&n->n_timer, now + nud_retrans(n));
 	nud_ask(n, true, now);
 }
 
@@ -177,7 +184,8 @@ nud_confirm(struct neigh *n)
 	uint64_t now = neigh_clock();
 	uint64_t base = setting(nf->nf_reachable), keep = setting(nf->nf_keep) * 1000;
 	/* RFC 4861 section 6.3.2: between half and one and a half of the base */
-	uint64_t time = base / 2 + neigh_random((uint32_t)base + 1);
+	uint64_t time =
+	    n->n_family == AF_INET6 ? nd_ifinfo(n->n_ifp)->reachable : base / 2 + neigh_random((uint32_t)base + 1);
 
 	ASSERT_CONTROL();
 	n->n_confirmed = now;
@@ -286,7 +294,7 @@ nud_failed(struct neigh *n)
 	nud_took(n, qlen);
 	mp_add(&mp_control()->counters[nf->nf_dfrdropped], qlen);
 	neigh_to_state(n, NEIGH_FAILED);
-	neigh_timer_set(&n->n_timer, neigh_clock() + setting(nf->nf_retrans) + 1);
+	neigh_timer_set(&n->n_timer, neigh_clock() + nud_retrans(n) + 1);
 	if (has_author || !nud_awaited(n)) /* asked again only to see whether it is back: that is no news */
 		neigh_notify(n, RTMSG_MISS, has_author ? &author : NULL);
 	nud_tell_routes(n, true);
@@ -358,7 +366,7 @@ nud_timer(struct neigh_timer *t, uint64_t now)
 			nud_failed(n);
 			break;
 		}
-		neigh_timer_set(t, now + setting(nf->nf_retrans));
+		neigh_timer_set(t, now + nud_retrans(n));
 		nud_ask(n, false, now);
 		break;
 	case NEIGH_REACHABLE:
@@ -376,7 +384,10 @@ nud_timer(struct neigh_timer *t, uint64_t now)
 			neigh_timer_set(t, nud_poll_time(now));
 		break;
 	case NEIGH_DELAY:
-		nud_probe(n);
+		if (n->n_family == AF_INET6 && (nd_ifinfo(n->n_ifp)->flags & ND_IF_PERFORMNUD) == 0)
+			nud_stale(n);
+		else
+			nud_probe(n);
 		break;
 	case NEIGH_PROBE:
 		if (n->n_tries >= setting(nf->nf_umaxtries)) {
@@ -384,7 +395,7 @@ nud_timer(struct neigh_timer *t, uint64_t now)
 			neigh_delete(n, DROP_NEIGH_FAILED);
 			break;
 		}
-		neigh_timer_set(t, now + setting(nf->nf_retrans));
+		neigh_timer_set(t, now + nud_retrans(n));
 		nud_ask(n, true, now);
 		break;
 	case NEIGH_PERMANENT:

@@ -14,6 +14,7 @@
 #include "ip/echo_ctl.h"
 #include "ip/ip_var.h"
 #include "ip6/ip6_var.h"
+#include "ip6/nd_if.h"
 
 #define PING_TIMES	1024 /* requests under way whose time is known */
 #define PING_LINGER_MS	10000
@@ -295,6 +296,18 @@ param_int(json_t *params, const char *name, json_int_t otherwise)
 	return v != NULL ? json_integer_value(v) : otherwise;
 }
 
+/* => the hop limit where none is asked for: of the interface that leads there */
+static json_int_t
+ping_hlim(const struct echo_target *t)
+{
+	struct rt_result rt;
+
+	if (t->family == AF_INET)
+		return IPV4_MAXTTL;
+	(void)rt_lookup(AF_INET6, &t->dst, t->dst_zone, &rt);
+	return rt.ifp != NULL ? (json_int_t)nd_ifinfo(rt.ifp)->curhlim : SETTING(ip6_hlim);
+}
+
 int
 ping_start(struct ctl_req *req, json_t *params, json_t **result)
 {
@@ -316,7 +329,7 @@ ping_start(struct ctl_req *req, json_t *params, json_t **result)
 	if (error != 0)
 		return error;
 	bool v6 = target.family == AF_INET6;
-	json_int_t ttl = param_int(params, "ttl", v6 ? SETTING(ip6_hlim) : IPV4_MAXTTL);
+	json_int_t ttl = param_int(params, "ttl", ping_hlim(&target));
 	if (size < 0 || size > (v6 ? 65527 : 65507))
 		return ctl_error(req, EINVAL, "size: 0 to %d", v6 ? 65527 : 65507);
 	if (count < 0 || interval < 1 || interval > 86400000 || deadline < 0 || deadline > 86400000000 || ttl < 0 ||

@@ -61,7 +61,7 @@ tcp_reset_send(struct worker *w, const struct rte_mbuf *m, const struct tcp_h *t
 		ip6->flow = htonl(0x60000000);
 		ip6->plen = htons(sizeof(*r));
 		ip6->nxt = IPPROTO_TCP;
-		ip6->hlim = (uint8_t)SETTING(ip6_hlim);
+		ip6->hlim = ip6_hlim_of(meta->iif);
 		ip6->src = old->dst;
 		ip6->dst = old->src;
 		if (IN6_LINKLOCAL(&ip6->dst)) {

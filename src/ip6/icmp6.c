@@ -229,7 +229,7 @@ icmp6_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code
 	    .ip6 = {.flow = htonl(0x60000000),
 		.plen = htons((uint16_t)(sizeof(struct icmp_h) + quote)),
 		.nxt = IPPROTO_ICMPV6,
-		.hlim = (uint8_t)SETTING(ip6_hlim),
+		.hlim = ip6_hlim_of(meta->iif),
 		.src = src,
 		.dst = osrc},
 	    .icmp = {.type = type, .code = code, .info = htonl(info)},
@@ -284,7 +284,7 @@ icmp6_echo_reply(struct worker *w, struct rte_mbuf *m, uint32_t off)
 	struct ipv6_h h = {.flow = htonl(0x60000000),
 	    .plen = htons((uint16_t)len),
 	    .nxt = IPPROTO_ICMPV6,
-	    .hlim = (uint8_t)SETTING(ip6_hlim),
+	    .hlim = ip6_hlim_of(meta->iif),
 	    .src = from,
 	    .dst = to};
 	memcpy(pkt_data(m, void *), &h, sizeof(h));

@@ -22,8 +22,8 @@ forwarding_changed(int old, int new)
 		return 0;
 	/* Routers listen to one group more; the setting itself is stored after this returns. */
 	atomic_store_explicit(&ip6_forwarding, new, memory_order_relaxed);
-	in6_if_update_all();
 	nd6_forwarding_changed(new != 0);
+	in6_if_update_all();
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "ether/neigh.h"
 #include "ip/group.h"
 #include "ip6/ip6_var.h"
+#include "ip6/nd_if.h"
 
 struct in6_own *_Atomic in6_own;
 
@@ -149,6 +150,7 @@ in6_if_build(struct ifnet *ifp, int *error)
 	if (in6 == NULL)
 		return NULL;
 	*error = 0;
+	in6->hlim = (uint8_t)nd_if_hlim(ifp);
 	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list) {
 		if (!ifaddr_usable(ifa))
 			continue;

@@ -32,6 +32,7 @@ struct in6_ifa {
 struct in6_if {
 	struct mp_deferred deferred;  /* [c] */
 	uint32_t n, ngroups;	      /* [I] */
+	uint8_t hlim;		      /* [I] of our own packets, advertised or set for the interface; 0: the setting */
 	const struct in6_addr *group; /* [I] sorted; behind a[] */
 	struct in6_ifa a[];	      /* [I] in order of addition */
 };
@@ -149,6 +150,17 @@ static inline const struct in6_if *
 in6_if_get(const struct ifnet *ifp)
 {
 	return atomic_load_explicit(&ifp->if_proto[IF_SLOT_IP6], memory_order_acquire);
+}
+
+/* => worker or control in a read section; the hop limit of an answer to what came by the interface */
+static inline uint8_t
+ip6_hlim_of(uint16_t iif)
+{
+	const struct ifnet *ifp = iif != 0 ? ifnet_get(iif) : NULL;
+	const struct in6_if *in6 = ifp != NULL ? in6_if_get(ifp) : NULL;
+
+	return in6 != NULL && in6->hlim != 0 ? in6->hlim
+					     : (uint8_t)atomic_load_explicit(&ip6_hlim, memory_order_relaxed);
 }
 
 static inline struct ip6_thread *

@@ -17,7 +17,7 @@
 #define RA_EVERY_MS    100 /* a message in this time, */
 #define RA_BURST       32  /* and so many at once */
 #define RA_RETRANS_MIN 10  /* ms; less and more would make neighbours and addresses unusable */
-#define RA_RETRANS_MAX 60000
+#define RA_RETRANS_MAX 10000
 #define RA_MTU_MS      1000 /* the MTU changes at most once in this time */
 
 static void
@@ -57,9 +57,14 @@ static void
 ra_values(struct nd_if *n, const struct nd_ra *ra, const union in_any *src)
 {
 	/* Lower than what everybody uses would cut us off from what is farther away (CVE-2015-2923). */
-	if (ra->hlim != 0 && ra->hlim >= SETTING(ip6_hlim))
+	if (ra->hlim != 0 && ra->hlim >= SETTING(ip6_hlim)) {
+		bool changed = ra->hlim != nd_if_hlim(n->ifp);
+
 		n->learned.curhlim = ra->hlim;
-	else if (ra->hlim != 0)
+		if (changed)
+			ip6_ifaddr_changed(n->ifp); /* workers have it */
+	}
+	if (ra->hlim != 0 && ra->hlim < SETTING(ip6_hlim))
 		ra_log(n->ifp, src, "hop limit below net.inet6.ip6.hlim");
 	if (ra->reachable != 0 && ra->reachable <= ND_RA_MAXREACHABLE)
 		n->learned.basereachable = ra->reachable;

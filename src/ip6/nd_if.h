@@ -36,6 +36,8 @@ const struct nd_ifinfo *nd_ifinfo(const struct ifnet *);
 /* => control; the MTU that our own IPv6 packets have on the link: the interface's, or the advertised one if that is less */
 uint32_t nd_if_mtu(const struct ifnet *);
 
+/* => control; the hop limit that was advertised or set for the interface, 0: none */
+uint32_t nd_if_hlim(const struct ifnet *);
 /* => control, at start and at the end; 0 or -errno */
 int nd6_init(void);
 void nd6_fini(void);

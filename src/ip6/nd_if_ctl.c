@@ -127,6 +127,17 @@ nd_if_mtu(const struct ifnet *ifp)
 	return n != NULL && n->info.linkmtu != 0 && n->info.linkmtu < mtu ? n->info.linkmtu : mtu;
 }
 
+uint32_t
+nd_if_hlim(const struct ifnet *ifp)
+{
+	const struct nd_if *n = nd_if_find(ifp);
+
+	ASSERT_CONTROL();
+	if (n == NULL)
+		return 0;
+	return n->learned.curhlim != 0 ? n->learned.curhlim : n->user.curhlim;
+}
+
 void
 nd6_ifnet_detach(struct ifnet *ifp)
 {
