@@ -174,18 +174,6 @@ rt_entry_cover(const struct rtentry *e)
 	return gw->has_gw || gw->ifp == NULL ? RT_COVER_OTHER : gw->ifp->if_index;
 }
 
-static void
-rt_neigh_recheck(struct rt_node *n, void *arg)
-{
-	struct rt_table *t = arg;
-
-	for (struct rtentry *e = n->rn_routes; e != NULL; e = e->re_next)
-		if (e->re_kind == RT_NEIGH) {
-			(void)rt_node_update(t, n);
-			break;
-		}
-}
-
 /*
  * A prefix whose routes cannot be used now may stay in the FIB: packets for it go where they would go without it, as its
  * next hop is diverted there (rt_groups_follow), and it is all there when the route is back.  Only the default route may
@@ -272,8 +260,7 @@ rt_node_update(struct rt_table *t, struct rt_node *n)
 	if (cover != old_cover || mtu != old_mtu) {
 		n->rn_cover = cover;
 		if (t->nneigh != 0 && n->rn_plen < t->bits)
-			for (unsigned i = 0; i < 2; i++)
-				rib_walk(n->rn_child[i], rt_neigh_recheck, t);
+			rt_neigh_recheck(t, n);
 		if (cover != old_cover && (rt_cover_leads(cover) || rt_cover_leads(old_cover)))
 			rt_gw_recheck(t->family, &n->rn_key, n->rn_plen);
 	}

@@ -174,6 +174,9 @@ struct rt_cursor { /* a place in rib_walk's order: behind key/plen */
 bool rib_walk_from(struct rt_table *, struct rt_cursor *, bool (*fn)(struct rt_node *, void *), void *);
 void rib_fini(struct rt_table *);
 
+/* route_neigh_ctl.c: => the node covers otherwise than before: neighbours under it are looked at again */
+void rt_neigh_recheck(struct rt_table *, struct rt_node *);
+
 /* route_entry_ctl.c: entries and the FIB */
 struct rtentry *rt_entry_new(enum rt_kind);
 int rt_entry_insert(struct rt_table *, const struct rt_key *, unsigned plen, struct rtentry *);
