@@ -36,7 +36,7 @@ urpf_path_ok(const struct nexthop *nh, uint16_t iif, enum if_urpf mode)
 	case NH_P2P:
 		return mode == IF_URPF_LOOSE || nh->nh_ifindex == iif;
 	case NH_MULTIPATH:
-		for (unsigned i = 0; i < nh->nh_mp.mp_n; i++)
+		for (unsigned i = 0; i < (unsigned)nh->nh_mp.mp_n + nh->nh_mp.mp_quiet; i++)
 			if (mode == IF_URPF_LOOSE || nexthop_get(nh->nh_mp.mp_nh[i])->nh_ifindex == iif)
 				return true;
 		return false;

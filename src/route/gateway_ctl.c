@@ -141,13 +141,15 @@ rt_gw_nexthop(const struct rt_gw *gw, struct ifnet *ifp)
 	return nexthop_alloc(&nh);
 }
 
-/* Shares the slots out by weight, interleaved; every path that serves gets at least one. */
+/* Shares the slots out by weight, interleaved; every path that serves gets at least one; the silent ones are behind them. */
 static unsigned
-rt_group_slots(const struct rt_group *g, uint32_t *slots)
+rt_group_slots(const struct rt_group *g, uint32_t *slots, uint16_t *quiet)
 {
 	uint64_t total = 0, given[NH_MAXPATHS] = {0};
 	bool serves[NH_MAXPATHS], answers = false;
 	unsigned active = 0, n = 16;
+
+	*quiet = 0;
 
 	for (unsigned i = 0; i < g->npaths; i++)
 		answers |= g->paths[i].gw->nh != 0 && !g->paths[i].gw->silent;
@@ -182,6 +184,9 @@ rt_group_slots(const struct rt_group *g, uint32_t *slots)
 		given[best]++;
 		slots[s] = g->paths[best].gw->nh;
 	}
+	for (unsigned i = 0; i < g->npaths; i++)
+		if (!serves[i] && g->paths[i].gw->nh != 0)
+			slots[n + (*quiet)++] = g->paths[i].gw->nh;
 	return n;
 }
 
@@ -189,7 +194,7 @@ rt_group_slots(const struct rt_group *g, uint32_t *slots)
 static void
 rt_group_update(struct rt_group *g)
 {
-	uint32_t slots[RT_SLOTS], old = g->nh;
+	uint32_t slots[RT_SLOTS + NH_MAXPATHS], old = g->nh;
 
 	if (g->npaths == 1) {
 		g->nh = g->paths[0].gw->nh;
@@ -197,7 +202,7 @@ rt_group_update(struct rt_group *g)
 		struct nexthop nh = {.nh_type = NH_MULTIPATH, .nh_family = g->family};
 
 		nh.nh_mp.mp_nh = slots;
-		nh.nh_mp.mp_n = rt_group_slots(g, slots);
+		nh.nh_mp.mp_n = rt_group_slots(g, slots, &nh.nh_mp.mp_quiet);
 		g->nh = 0;
 		if (nh.nh_mp.mp_n != 0 && g->multi == 0) {
 			g->multi = nexthop_alloc(&nh);

@@ -52,7 +52,8 @@ static uint32_t nh_inuse;
 static size_t
 nh_object_size(const struct nexthop *nh)
 {
-	return sizeof(struct nh_object) + (nh->nh_type == NH_MULTIPATH ? nh->nh_mp.mp_n * sizeof(uint32_t) : 0);
+	return sizeof(struct nh_object) +
+	       (nh->nh_type == NH_MULTIPATH ? (nh->nh_mp.mp_n + nh->nh_mp.mp_quiet) * sizeof(uint32_t) : 0);
 }
 
 static void
@@ -115,7 +116,7 @@ nexthop_fini(void)
 static struct nh_object *
 nh_object_make(const struct nexthop *nh, uint32_t index)
 {
-	size_t nslots = nh->nh_type == NH_MULTIPATH ? nh->nh_mp.mp_n : 0;
+	size_t nslots = nh->nh_type == NH_MULTIPATH ? nh->nh_mp.mp_n + nh->nh_mp.mp_quiet : 0;
 	struct nh_object *o = nexthop_mem_alloc(nh_object_size(nh));
 
 	if (o == NULL)

@@ -50,10 +50,11 @@ struct nexthop {
 	_Atomic uint8_t nh_mark; /* [a] what a thread that uses it stores in its marks; never 0 */
 	struct ifnet *nh_ifp;	 /* [I] valid while published: interface destruction replaces the next hop first */
 	union {
-		union in_any nh_addr;	 /* [I] the neighbour's, or the local address */
-		struct {		 /* NH_MULTIPATH */
-			uint16_t mp_n;	 /* [I] slots, a power of two */
-			uint32_t *mp_nh; /* [I] next hop indexes, weighted */
+		union in_any nh_addr;	   /* [I] the neighbour's, or the local address */
+		struct {		   /* NH_MULTIPATH */
+			uint16_t mp_n;	   /* [I] slots, a power of two */
+			uint16_t mp_quiet; /* [I] next hops behind the slots: paths done without for now */
+			uint32_t *mp_nh;   /* [I] next hop indexes, weighted */
 		} nh_mp;
 	};
 	struct mp_deferred nh_deferred; /* [c] */
