@@ -3,26 +3,28 @@
 #include "if/ifnet.h"
 #include "if/if_select.h"
 #include "ip6/ip6.h"
+#include "ip6/nd_if.h"
 
 #include <arpa/inet.h>
 
 _Atomic int ip6_prefer_tempaddr; /* [a] */
 
 static struct if_src6
-candidate(const struct ifaddr *ifa, const struct ifnet *ifp)
+candidate(const struct ifaddr *ifa, const struct ifnet *ifp, const struct in6_addr *via)
 {
 	return (struct if_src6){
 	    .addr = &ifa->ifa_addr.in6,
 	    .plen = ifa->ifa_plen,
 	    .deprecated = ifa->ifa_flags & IFA_DEPRECATED,
 	    .outgoing = ifa->ifa_ifp == ifp,
+	    .by_router = via != NULL && ifa->ifa_ifp == ifp && nd6_ifaddr_by_router(ifa, via),
 	    .temporary = ifa->ifa_flags & IFA_TEMPORARY,
 	};
 }
 
 /* Rule 2 of section 4: addresses of other zones than the destination's are no candidates. */
 static struct ifaddr *
-select6(struct ifnet *ifp, const struct in6_addr *dst)
+select6(struct ifnet *ifp, const struct in6_addr *dst, const struct in6_addr *via)
 {
 	struct ifaddr *ifa, *best = NULL;
 	struct if_src6 this, sofar;
@@ -37,7 +39,7 @@ select6(struct ifnet *ifp, const struct in6_addr *dst)
 				continue;
 			if (each != ifp && if_scope6(&ifa->ifa_addr.in6) == IF_SCOPE6_LINK)
 				continue;
-			this = candidate(ifa, ifp);
+			this = candidate(ifa, ifp, via);
 			if (best != NULL && !if_src6_better(&this, &sofar, dst, ip6_prefer_tempaddr))
 				continue;
 			best = ifa;
@@ -91,8 +93,16 @@ select4(struct ifnet *ifp, uint32_t dst)
  * => control; a usable address of ours to send from to dst when the packet leaves by ifp (NULL: not known), or NULL
  */
 struct ifaddr *
-if_addr_select(struct ifnet *ifp, int family, const union in_any *dst)
+if_addr_select_via(struct ifnet *ifp, int family, const union in_any *dst, const union in_any *via)
 {
 	ASSERT_CONTROL();
-	return family == AF_INET ? select4(ifp, dst->in4.s_addr) : select6(ifp, &dst->in6);
+	if (family == AF_INET)
+		return select4(ifp, via != NULL ? via->in4.s_addr : dst->in4.s_addr);
+	return select6(ifp, &dst->in6, via != NULL ? &via->in6 : NULL);
+}
+
+struct ifaddr *
+if_addr_select(struct ifnet *ifp, int family, const union in_any *dst)
+{
+	return if_addr_select_via(ifp, family, dst, NULL);
 }

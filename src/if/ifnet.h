@@ -297,6 +297,8 @@ void if_addr_delete_all(struct ifnet *, int family); /* AF_UNSPEC: all */
 struct ifaddr *if_addr_find(struct ifnet *, int family, const union in_any *, bool usable);
 /* => control; source address for a destination through ifp (RFC 6724's main rules) or NULL */
 struct ifaddr *if_addr_select(struct ifnet *, int family, const union in_any *dst);
+/* => the same where the next hop is known, or NULL: IPv4's source is of its network, IPv6's of a prefix it advertises */
+struct ifaddr *if_addr_select_via(struct ifnet *, int family, const union in_any *dst, const union in_any *via);
 
 /* => control; the link that the address belongs to is another one now, or is back: then it is checked again */
 void if_addr_set_detached(struct ifaddr *, bool);

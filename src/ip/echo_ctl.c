@@ -200,7 +200,7 @@ target_source(struct echo_target *t, struct ifnet *ifp, const union in_any *via)
 
 	if (t->has_src)
 		return 0;
-	ifa = if_addr_select(ifp, t->family, t->family == AF_INET ? via : &t->dst);
+	ifa = if_addr_select_via(ifp, t->family, &t->dst, via);
 	if (ifa != NULL) {
 		t->src = ifa->ifa_addr;
 		return 0;
@@ -258,13 +258,13 @@ echo_target_route(struct echo_target *t)
 		t->oif = index;
 		t->mtu = ifp->if_mtu;
 		t->local = t->family == AF_INET6 && ip6_addr_is_ours(ifp, &t->dst.in6);
-		return target_source(t, ifp, &t->dst);
+		return target_source(t, ifp, NULL);
 	}
 	if (t->family == AF_INET ? in_own_has(in_own_get(), first->in4.s_addr)
 				 : in6_own_has(in6_own_get(), &first->in6)) {
 		t->local = true;
 		if (t->family == AF_INET6 && ip6_is_anycast(&first->in6))
-			return target_source(t, NULL, first);
+			return target_source(t, NULL, NULL);
 		if (!t->has_src)
 			t->src = *first;
 		return 0;
@@ -287,7 +287,7 @@ echo_target_route(struct echo_target *t)
 		t->src = r.ifa;
 		return 0;
 	}
-	return target_source(t, r.ifp, r.has_gw ? &r.gateway : first);
+	return target_source(t, r.ifp, r.has_gw ? &r.gateway : NULL);
 }
 
 int

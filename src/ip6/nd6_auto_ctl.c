@@ -273,3 +273,19 @@ nd6_ifaddr_gone(struct ifaddr *ifa)
 		nd6_timer_set(n, true);
 	}
 }
+
+bool
+nd6_ifaddr_by_router(const struct ifaddr *ifa, const struct in6_addr *router)
+{
+	struct nd_if *n = nd_if_find(ifa->ifa_ifp);
+	const struct nd_prefix *p;
+	const struct nd_router *r;
+
+	ASSERT_CONTROL();
+	if (n == NULL || (p = nd6_prefix_of(n, &ifa->ifa_addr.in6)) == NULL)
+		return false;
+	TAILQ_FOREACH (r, &nd_routers, list)
+		if (r->ifp == ifa->ifa_ifp && IN6_ARE_ADDR_EQUAL(&r->addr, router))
+			return (p->routers >> r->slot & 1) != 0;
+	return false;
+}

@@ -9,6 +9,7 @@
 #ifndef SMPNET_ND_IF_H
 #define SMPNET_ND_IF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "if/ifnet.h"
@@ -50,6 +51,8 @@ void nd6_ifnet_down(struct ifnet *);
 void nd6_ifnet_detach(struct ifnet *);
 /* => control; an address of the interface goes: it is out of the list, and freed after the return */
 void nd6_ifaddr_gone(struct ifaddr *);
+/* => control; does the router advertise the prefix that the address was made of? */
+bool nd6_ifaddr_by_router(const struct ifaddr *, const struct in6_addr *router);
 /* => control; another host has the address */
 void nd6_ifaddr_duplicated(struct ifaddr *);
 /* => control; the setting is stored already */

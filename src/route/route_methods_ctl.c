@@ -91,7 +91,7 @@ m_get(struct ctl_req *req, json_t *params, json_t **result)
 	}
 	if (r.ifp != NULL && (r.flags & RTF_LOCAL) == 0)
 		ifa = r.has_ifa ? if_addr_find(r.ifp, family, &r.ifa, false)
-				: if_addr_select(r.ifp, family, r.has_gw ? &r.gateway : &a);
+				: if_addr_select_via(r.ifp, family, &a, r.has_gw ? &r.gateway : NULL);
 	if (r.flags & RTF_LOCAL)
 		rt_format(family, &a, r.ifp, dst, sizeof(dst));
 	else if (ifa != NULL)

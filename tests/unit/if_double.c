@@ -204,3 +204,9 @@ void
 in_group_detach(struct ifnet *ifp)
 {
 }
+
+bool
+nd6_ifaddr_by_router(const struct ifaddr *ifa, const struct in6_addr *router)
+{
+	return ifa == dbl.by_router;
+}

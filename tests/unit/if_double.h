@@ -10,9 +10,10 @@
 
 struct if_double {
 	unsigned dad_started, dad_stopped, announced, changed4, changed6;
-	unsigned connected, local; /* routes there are */
-	bool dad_at_once;	   /* as with dad_count 0 */
-	char error[256];	   /* of the last ctl_error */
+	const struct ifaddr *by_router; /* the address whose prefix the next hop advertises */
+	unsigned connected, local;	/* routes there are */
+	bool dad_at_once;		/* as with dad_count 0 */
+	char error[256];		/* of the last ctl_error */
 	int error_errno;
 };
 extern struct if_double dbl;

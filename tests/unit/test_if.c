@@ -704,9 +704,46 @@ test_select(void **state)
 		if (memcmp(&got->ifa_addr, &want.ifa_addr, 16) != 0)
 			fail_msg("to %s: not %s", cases[i].dst, cases[i].want);
 	}
+	/* The next hop is known: IPv4 by its network, IPv6 by what it advertises */
+	struct ifaddr dst = spec_of("8.8.8.8/32"), via = spec_of("10.0.1.9/32"), want = spec_of("10.0.1.1/24");
+
+	assert_int_equal(if_addr_select_via(ifp[0], AF_INET, &dst.ifa_addr, &via.ifa_addr)->ifa_addr.in4.s_addr,
+	    want.ifa_addr.in4.s_addr);
+	dst = spec_of("2001:db8:0:1::9/128");
+	want = spec_of("2001:db8:0:2::1/64");
+	via = spec_of("fe80::99/128");
+	dbl.by_router = if_addr_find(ifp[0], AF_INET6, &want.ifa_addr, true);
+	assert_non_null(dbl.by_router);
+	assert_ptr_equal(if_addr_select_via(ifp[0], AF_INET6, &dst.ifa_addr, &via.ifa_addr), dbl.by_router);
+	assert_ptr_not_equal(if_addr_select_via(ifp[0], AF_INET6, &dst.ifa_addr, NULL), dbl.by_router);
+	dbl.by_router = NULL;
 	destroy(ifp[0]);
 	destroy(ifp[1]);
 	if_auto_linklocal = 1;
+}
+
+/* The link addresses that an interface may use */
+static void
+test_lladdrs(void **state)
+{
+	struct record rec = {0};
+	struct ifnet *ifp = rec_create("rec0", &rec, IFT_SMP_ETHER);
+	uint64_t own = ifp->if_lladdr, a = 0x770000000002, b = 0x880000000002, group = 0x01;
+
+	assert_int_equal(ifp->if_hwaddr, own);
+	assert_int_equal(if_lladdr_add(ifp, a), 0);
+	assert_int_equal(if_lladdr_add(ifp, a), 0); /* once */
+	assert_int_equal(if_lladdr_add(ifp, group), -EINVAL);
+	assert_int_equal(if_lladdr_add(ifp, 0), -EINVAL);
+	assert_int_equal(if_lladdr_delete(ifp, b), -EADDRNOTAVAIL);
+	assert_int_equal(if_lladdr_delete(ifp, own), own != 0 ? -EBUSY : -EADDRNOTAVAIL);
+	assert_int_equal(if_set_lladdr(ifp, (const uint8_t *)&a), 0);
+	assert_int_equal(if_lladdr_delete(ifp, a), -EBUSY); /* in use */
+	assert_int_equal(if_lladdr_add(ifp, b), 0);
+	assert_int_equal(if_set_lladdr(ifp, (const uint8_t *)&b), 0);
+	assert_int_equal(if_lladdr_delete(ifp, a), 0);
+	assert_int_equal(if_lladdr_delete(ifp, a), -EADDRNOTAVAIL);
+	destroy(ifp); /* with b: the sanitizer sees that it goes */
 }
 
 /* The control methods */
@@ -1024,6 +1061,7 @@ main(void)
 	    cmocka_unit_test(test_addr_lifetimes),
 	    cmocka_unit_test(test_addr_random),
 	    cmocka_unit_test(test_select),
+	    cmocka_unit_test(test_lladdrs),
 	    cmocka_unit_test(test_methods),
 	    cmocka_unit_test(test_port),
 	};
