@@ -417,7 +417,8 @@ ifa_make_linklocal(struct ifnet *ifp)
 {
 	struct ifaddr spec = {.ifa_family = AF_INET6, .ifa_plen = 64, .ifa_flags = IFA_LINKLOCAL}, *ifa;
 
-	if (!if_auto_linklocal || ifp->if_type != IFT_SMP_ETHER || ifp->if_lladdr == 0 || ifp->if_mtu < 1280)
+	if ((nd_ifinfo(ifp)->flags & ND_IF_AUTO_LINKLOCAL) == 0 || ifp->if_type != IFT_SMP_ETHER ||
+	    ifp->if_lladdr == 0 || ifp->if_mtu < 1280)
 		return;
 	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
 		if (ifa->ifa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6))

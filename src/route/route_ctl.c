@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ip6/nd_if.h"
 #include "mp/slice.h"
 #include "route/route_var.h"
 
@@ -518,6 +519,8 @@ rt_lookup(int family, const union in_any *dst, uint16_t zone, struct rt_result *
 	r->flags = rt_entry_flags(e);
 	r->nh = rt_entry_nh(e);
 	rt_entry_mtu(e, r);
+	if (family == AF_INET6 && r->ifp != NULL && r->mtu > nd_if_mtu(r->ifp))
+		r->mtu = nd_if_mtu(r->ifp); /* of the link, as routers say */
 	r->has_ifa = e->re_has_ifa;
 	r->ifa = e->re_ifa;
 	r->plen = n->rn_plen;

@@ -8,6 +8,7 @@
 #include "ether/ether.h"
 #include "ether/neigh.h"
 #include "ip/group.h"
+#include "if/if_var.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
 #include "ip6/nd_if.h"
@@ -115,6 +116,15 @@ neigh_ifnet_down(struct ifnet *ifp)
 void
 nd6_ifnet_detach(struct ifnet *ifp)
 {
+}
+
+const struct nd_ifinfo *
+nd_ifinfo(const struct ifnet *ifp)
+{
+	static struct nd_ifinfo info;
+
+	info.flags = if_auto_linklocal ? ND_IF_AUTO_LINKLOCAL : 0;
+	return &info;
 }
 
 void

@@ -2,6 +2,7 @@
 /* Doubles of the engine for the tests of src/route. */
 #include "mp/slice.h"
 #include "route_double.h"
+#include "ip6/nd_if.h"
 
 struct worker *mp_workers[MP_MAXTHREADS];
 unsigned mp_nworkers;
@@ -149,4 +150,10 @@ void
 double_seed(uint64_t s)
 {
 	seed = s | 1;
+}
+
+uint32_t
+nd_if_mtu(const struct ifnet *ifp)
+{
+	return ifp->if_mtu;
 }
