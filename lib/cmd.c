@@ -58,6 +58,10 @@ static const struct {
 	"       ndp -i interface [expressions ...] [--json]\n"
 	"       ndp -d hostname\n"
 	"       ndp -s hostname ether_addr [temp] [proxy]\n"},
+    {"rtadvd", cmd_rtadvd,
+	"usage: rtadvd [-DfRs] [-c file] [-p pidfile] interface ...\n"
+	"       rtadvd -d interface ...\n"
+	"       rtadvd [--json]\n"},
     {"sysctl", cmd_sysctl,
 	"usage: sysctl [-nq] [--json] name ...\n"
 	"       sysctl [-nq] -a [--json]\n"

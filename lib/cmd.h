@@ -17,6 +17,7 @@
  *	route flush [-inet|-inet6]
  *	arp -s A MAC [temp] [pub [proxy]] | -d A | -d -a | -f FILE
  *	ndp -s A MAC [temp] [proxy] | -d A | -c
+ *	rtadvd [-s] [-c FILE] IF ... | -d IF ...
  *	sysctl [-q] -w NAME=VALUE ...
  *	attach NAME [queues N] [as IF] [via xdp|packet] [--take]
  *	detach IF

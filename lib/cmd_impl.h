@@ -36,6 +36,7 @@ int cmd_ifconfig(struct cmd_ctx *, int argc, char *const *argv);
 int cmd_route(struct cmd_ctx *, int argc, char *const *argv);
 int cmd_arp(struct cmd_ctx *, int argc, char *const *argv);
 int cmd_ndp(struct cmd_ctx *, int argc, char *const *argv);
+int cmd_rtadvd(struct cmd_ctx *, int argc, char *const *argv);
 int cmd_sysctl(struct cmd_ctx *, int argc, char *const *argv);
 int cmd_attach(struct cmd_ctx *, int argc, char *const *argv);
 int cmd_detach(struct cmd_ctx *, int argc, char *const *argv);

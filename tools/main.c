@@ -34,6 +34,7 @@ const struct tool tools[] = {
     {"traceroute6", traceroute6_main, "the routers on the way to an IPv6 host",
 	"usage: traceroute6 [-In] [-f firsthop] [-g gateway] [-m hoplimit] [-p port] [-q probes] [-s source]\n"
 	"                   [-w wait] [--json] host [size]\n"},
+    {"rtadvd", rtadvd_main, "router advertisements", NULL},
     {"sysctl", sysctl_main, "settings", NULL},
     {"drops", drops_main, "dropped packets by reason", "usage: drops [-a] [-w seconds] [--json]\n"},
     {"workers", workers_main, "counters of each worker", "usage: workers [--json]\n"},

@@ -30,6 +30,7 @@ int ping_main(int, char **);
 int ping6_main(int, char **);
 int traceroute_main(int, char **);
 int traceroute6_main(int, char **);
+int rtadvd_main(int, char **);
 int sysctl_main(int, char **);
 int drops_main(int, char **);
 int workers_main(int, char **);

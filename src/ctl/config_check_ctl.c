@@ -16,6 +16,7 @@
 #include "ctl/ctl_internal.h"
 #include "ctl/sysctl.h"
 #include "if/ifnet.h"
+#include "ip6/rtadv.h"
 #include "mp/mp.h"
 
 /* Each maps a name to the line that made it (0: was there before). */
@@ -376,6 +377,21 @@ check_attach(struct check *c, json_t *params)
 }
 
 static void
+check_rtadv(struct check *c, json_t *params, bool start)
+{
+	char err[512];
+	json_t *v;
+	size_t i;
+
+	json_array_foreach (json_object_get(params, "interfaces"), i, v) {
+		check_interface(c, json_string_value(v));
+		if (start && rtadv_conf_check(
+				 str(params, "file"), str(params, "conf"), json_string_value(v), err, sizeof(err)) != 0)
+			config_error(c->errors, c->line, "%s", err);
+	}
+}
+
+static void
 check_call(struct check *c, const struct cmd_call *call, bool fresh)
 {
 	const struct ctl_entry *e = ctl_method_find(call->method);
@@ -401,6 +417,8 @@ check_call(struct check *c, const struct cmd_call *call, bool fresh)
 		check_interface(c, str(call->params, "name"));
 	else if (strcmp(call->method, "dev.attach") == 0)
 		check_attach(c, call->params);
+	else if (strncmp(call->method, "rtadv.", 6) == 0)
+		check_rtadv(c, call->params, strcmp(call->method, "rtadv.start") == 0);
 	else if (strcmp(call->method, "sysctl.set") == 0)
 		check_sysctl(c, call->params);
 	else if (strcmp(call->method, "neigh.add") == 0 || strcmp(call->method, "neigh.delete") == 0)

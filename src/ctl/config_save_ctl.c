@@ -18,6 +18,7 @@
 #include "ether/neigh.h"
 #include "if/ifnet.h"
 #include "ip6/nd_if.h"
+#include "ip6/rtadv.h"
 #include "mp/mp.h"
 #include "mp/slice.h"
 #include "route/route.h"
@@ -111,6 +112,7 @@ save_step(struct mp_slice *slice)
 			sysctl_config_save(save_line, j->lines);
 			if_config_save(save_line, j->lines);
 			nd6_config_save(save_line, j->lines);
+			rtadv_config_save(save_line, j->lines);
 			over = false;
 			break;
 		case SAVE_ROUTES:

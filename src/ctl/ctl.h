@@ -35,8 +35,8 @@ struct ctl_method {
 
 /* The modules' tables, each ending with name NULL; listed once, in ctl_methods.c */
 extern const struct ctl_method if_methods[], route_methods[], neigh_methods[], nd_methods[], ip_methods[],
-    sysctl_methods[], group_methods[], stats_methods[], stages_methods[], gaps_methods[], pkttrace_methods[],
-    dev_methods[], config_methods[], daemon_methods[];
+    sysctl_methods[], group_methods[], rtadv_methods[], stats_methods[], stages_methods[], gaps_methods[],
+    pkttrace_methods[], dev_methods[], config_methods[], daemon_methods[];
 
 /* => the message of the error to come; returns -err, so that methods can return ctl_error(req, ENOENT, "...") */
 int ctl_error(struct ctl_req *, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -15,6 +15,7 @@ const struct ctl_method *const ctl_method_tables[] = {
     nd_methods,
     ip_methods,
     group_methods,
+    rtadv_methods,
     dev_methods,
     sysctl_methods,
     stats_methods,

@@ -10,6 +10,7 @@
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 #include "ip6/nd_if.h"
+#include "ip6/rtadv.h"
 #include "pkt/pkt.h"
 
 struct nd_msg {
@@ -269,6 +270,7 @@ nd_router_solicitation(struct nd_msg *msg)
 	COUNT(mp_control(), ND_RCVD_RS);
 	if (nd_forwarding())
 		nd_learn_source(msg);
+	rtadv_solicited(msg->ifp);
 	return NULL;
 }
 
@@ -331,6 +333,7 @@ nd_input(struct rte_mbuf *m)
 		case ICMP6_T_RA:
 			if (msg.looped)
 				break;
+			rtadv_heard(msg.ifp, &msg.src.in6, msg.data, msg.len);
 			nd6_ra_input(m);
 			return;
 		case ICMP6_T_REDIRECT:

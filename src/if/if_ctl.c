@@ -13,6 +13,7 @@
 #include "ip/group.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
+#include "ip6/rtadv.h"
 #include "ip6/nd_if.h"
 #include "route/route.h"
 
@@ -180,6 +181,7 @@ if_detach(struct ifnet *ifp, void (*detached)(struct ifnet *))
 	TAILQ_REMOVE(&ifnet_list, ifp, if_list);
 	ip_ifaddr_changed(ifp);
 	ip6_ifaddr_changed(ifp);
+	rtadv_ifnet_detach(ifp);
 	in_group_detach(ifp);
 	ifp->if_detached = detached;
 	neigh_ifnet_detach(ifp, if_detach_settled); /* 5 */
@@ -220,6 +222,7 @@ if_up(struct ifnet *ifp)
 static void
 if_down(struct ifnet *ifp)
 {
+	rtadv_ifnet_down(ifp);
 	atomic_fetch_and(&ifp->if_flags, ~(uint32_t)(IFF_SMP_UP | IFF_SMP_RUNNING));
 	in_group_link(ifp);
 	if_addr_ifnet_down(ifp);
@@ -274,6 +277,7 @@ if_link_state_change(struct ifnet *ifp, enum if_linkstate state)
 		nd6_ifnet_up(ifp);
 	else if (state == LINK_DOWN)
 		nd6_ifnet_down(ifp);
+	rtadv_ifaddr_changed(ifp);
 	rt_notify_ifinfo(ifp);
 }
 

@@ -9,6 +9,7 @@
 #include "ctl/ctl.h"
 #include "ip6/ip6_var.h"
 #include "ip6/nd_if.h"
+#include "ip6/rtadv.h"
 
 _Atomic int tcp6_rstppslimit;
 _Atomic int ip6_forwarding, ip6_hlim, ip6_sendredirects, ip6_hdrnestlimit, ip6_maxfragpackets, ip6_maxfrags,
@@ -24,6 +25,7 @@ forwarding_changed(int old, int new)
 	atomic_store_explicit(&ip6_forwarding, new, memory_order_relaxed);
 	nd6_forwarding_changed(new != 0);
 	in6_if_update_all();
+	rtadv_forwarding_changed();
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "ip/group.h"
 #include "ip6/ip6_var.h"
 #include "ip6/nd_if.h"
+#include "ip6/rtadv.h"
 
 struct in6_own *_Atomic in6_own;
 
@@ -197,6 +198,7 @@ ip6_ifaddr_changed(struct ifnet *ifp)
 	old = atomic_exchange_explicit(&in6_own, new, memory_order_acq_rel);
 	if (old != NULL)
 		mp_defer(&old->deferred, in6_if_free);
+	rtadv_ifaddr_changed(ifp);
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Doubles of what src/ether uses: see ether_world.h. */
 #include "ether_world.h"
+#include "ip6/rtadv.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -718,4 +719,14 @@ world_end(void)
 	free(mp_workers[0]);
 	free(mp_workers[1]);
 	mp_self = NULL;
+}
+
+void
+rtadv_solicited(struct ifnet *ifp)
+{
+}
+
+void
+rtadv_heard(struct ifnet *ifp, const struct in6_addr *from, const uint8_t *msg, unsigned len)
+{
 }

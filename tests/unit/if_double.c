@@ -11,6 +11,7 @@
 #include "if/if_var.h"
 #include "ip/ip.h"
 #include "ip6/ip6.h"
+#include "ip6/rtadv.h"
 #include "ip6/nd_if.h"
 #include "route/route.h"
 
@@ -219,4 +220,19 @@ bool
 nd6_ifaddr_by_router(const struct ifaddr *ifa, const struct in6_addr *router)
 {
 	return ifa == dbl.by_router;
+}
+
+void
+rtadv_ifaddr_changed(struct ifnet *ifp)
+{
+}
+
+void
+rtadv_ifnet_down(struct ifnet *ifp)
+{
+}
+
+void
+rtadv_ifnet_detach(struct ifnet *ifp)
+{
 }
