@@ -53,6 +53,16 @@ rt_group_dying(const struct rt_group *g)
 	return g->leaving == g->npaths;
 }
 
+/* => control; is one of its paths gone for good? */
+bool
+rt_group_gone(const struct rt_group *g)
+{
+	for (unsigned i = 0; i < g->npaths; i++)
+		if (g->paths[i].gw->gone)
+			return true;
+	return false;
+}
+
 /* A neighbour that is there has its next hop to itself again; one with an own MTU goes, if nobody wants it. */
 static void
 rt_group_give_back(struct rt_group *g, unsigned i)

@@ -250,6 +250,10 @@ rt_entry_change_flags(struct rtentry *e, const struct rt_spec *s)
 		rt_pmtu_gone(e);
 		rt_expire_clear(e);
 	}
+	if ((mask & RTF_MODIFIED) && !(s->flags & RTF_MODIFIED) && e->re_admin != NULL) {
+		rt_group_put(e->re_admin);
+		e->re_admin = NULL;
+	}
 	e->re_flags = (e->re_flags & ~mask) | (s->flags & s->flags_mask & RTF_SETTABLE);
 }
 
@@ -286,6 +290,10 @@ rt_change(const struct rt_spec *s)
 		if (want.mtu == 0)
 			want.mtu = e->re_mtu;
 		error = rt_spec_group(&want, &g);
+		if (error == 0 && (s->flags & RTF_MODIFIED) && e->re_admin == NULL && (e->re_flags & RTF_STATIC)) {
+			e->re_admin = e->re_group;
+			e->re_admin->refs++;
+		}
 		if (error == 0)
 			error = rt_entry_regroup(t, e, g);
 		if (error)

@@ -351,6 +351,8 @@ rt_entry_remove(struct rt_table *t, struct rtentry *e)
 	else if (e->re_kind != RT_NEIGH)
 		nexthop_release(e->re_nh);
 	nexthop_release(e->re_limited);
+	if (e->re_admin != NULL)
+		rt_group_put(e->re_admin);
 	if (e->re_timed != NULL) {
 		rt_pmtu_gone(e);
 		rt_expire_clear(e);

@@ -65,6 +65,7 @@ save_node(struct rt_node *node, void *arg)
 {
 	struct save_arg *s = arg;
 	const struct rtentry *e = rt_node_visible(node);
+	const struct rt_group *g;
 	bool host = node->rn_plen == rt_table_of(s->family)->bits;
 	char line[8192], dst[RT_ADDRLEN], text[2 * RT_ADDRLEN], mtu[32];
 	union in_any a;
@@ -72,16 +73,17 @@ save_node(struct rt_node *node, void *arg)
 
 	if (!save_wants(e))
 		return ++s->seen % 16 != 0 || !mp_slice_over();
+	g = e->re_admin != NULL && !rt_group_gone(e->re_admin) ? e->re_admin : e->re_group;
 	rt_key_addr(s->family, &node->rn_key, &a);
 	rt_format_dst(s->family, &a, node->rn_plen, dst, sizeof(dst));
 	n = snprintf(line, sizeof(line), "route %s%s%s %s %s", e->re_kind == RT_STATIC ? "add" : "change",
-	    s->family == AF_INET6 ? " -inet6" : "", e->re_group->npaths > 1 ? " -mpath" : "", host ? "-host" : "-net",
+	    s->family == AF_INET6 ? " -inet6" : "", g->npaths > 1 ? " -mpath" : "", host ? "-host" : "-net",
 	    node->rn_plen == 0 ? "default" : dst);
 	snprintf(mtu, sizeof(mtu), "%s -mtu %u", e->re_mtu_lock ? " -lock" : "", e->re_mtu);
-	if (e->re_mtu != 0 && e->re_group->npaths > 1) /* after one of several gateways it is that one's */
+	if (e->re_mtu != 0 && g->npaths > 1) /* after one of several gateways it is that one's */
 		n += snprintf(line + n, sizeof(line) - n, "%s", mtu);
-	for (unsigned i = 0; e->re_kind == RT_STATIC && i < e->re_group->npaths; i++) {
-		const struct rt_gpath *p = &e->re_group->paths[i];
+	for (unsigned i = 0; e->re_kind == RT_STATIC && i < g->npaths; i++) {
+		const struct rt_gpath *p = &g->paths[i];
 
 		save_path(text, sizeof(text), s->family, p->gw);
 		n += snprintf(line + n, sizeof(line) - n, "%s", text);
@@ -94,7 +96,7 @@ save_node(struct rt_node *node, void *arg)
 		rt_format(s->family, &e->re_ifa, NULL, text, sizeof(text));
 		n += snprintf(line + n, sizeof(line) - n, " -ifa %s", text);
 	}
-	if (e->re_mtu != 0 && e->re_group->npaths == 1)
+	if (e->re_mtu != 0 && g->npaths == 1)
 		n += snprintf(line + n, sizeof(line) - n, "%s", mtu);
 	save_flags(line + n, sizeof(line) - n, e);
 	s->line(s->arg, line);

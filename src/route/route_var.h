@@ -43,6 +43,7 @@ struct rtentry {
 	struct rtentry *re_sibling;	   /* [c] the owner's next */
 	struct rt_group *re_group;	   /* [c] or NULL */
 	TAILQ_ENTRY(rtentry) re_grouplink; /* [c] */
+	struct rt_group *re_admin;	   /* [c] what the administrator said, where a redirect modified it; or NULL */
 	union in_any re_ifa;		   /* [c] -ifa */
 	struct rt_timed *re_timed;	   /* [c] of those that go by themselves, or whose path MTU does; or NULL */
 };
@@ -206,6 +207,7 @@ void rt_group_detach(struct rtentry *);
 void rt_group_unlink(struct rtentry *);
 bool rt_group_parks(const struct rt_group *, uint32_t nh);
 bool rt_group_dying(const struct rt_group *);
+bool rt_group_gone(const struct rt_group *);
 void rt_groups_follow(int family);
 void rt_groups_pass(int family);
 void rt_gw_detach_ifnet(struct ifnet *);

@@ -1239,6 +1239,223 @@ test_cursor(void **state)
 	assert_null(strstr(pages, "11.0.0.0/8"));
 }
 
+static uint32_t
+mtu_to(const char *dst)
+{
+	union in_any a = addr(dst);
+	const struct nexthop *nh =
+	    nexthop_get(family_of(dst) == AF_INET ? fib_lookup4(a.in4.s_addr) : fib_lookup6(&a.in6));
+
+	if (nh->nh_type == NH_MULTIPATH)
+		nh = nexthop_get(nh->nh_mp.mp_nh[0]);
+	return nh->nh_mtu;
+}
+
+static void
+neighbour_is(const char *a, struct ifnet *ifp, enum nh_type type)
+{
+	union in_any address = addr(a);
+	uint32_t nh = neigh_get_nexthop(ifp, family_of(a), &address);
+	struct nexthop o = *nexthop_get(nh);
+
+	o.nh_type = type;
+	o.nh_mtu = 1500;
+	assert_int_equal(nexthop_replace(nh, &o), 0);
+	nexthop_release(nh);
+}
+
+/* A route's own MTU: in a next hop that is the neighbour's otherwise, whatever happens to that. */
+static void
+test_mtu(void **state)
+{
+	struct rt_path p[2] = {0};
+	struct rt_spec s;
+	union in_any gw = addr("10.0.0.1");
+	uint32_t base;
+
+	ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+	ifaddr_add(&eth2, "10.1.0.9/24", NULL);
+	assert_int_equal(add("172.16.0.0/12", "10.0.0.1", NULL), 0);
+	s = spec("10.4.0.0/16", p, "10.0.0.1", NULL);
+	s.mtu = 1400;
+	assert_int_equal(rt_add(&s), 0);
+	s.dst = addr("10.5.0.0");
+	assert_int_equal(rt_add(&s), 0);
+	base = neigh_get_nexthop(&eth1, AF_INET, &gw);
+	assert_int_equal(fib_lookup4(addr("172.16.1.1").in4.s_addr), base);
+	assert_int_equal(fib_lookup4(addr("10.4.1.1").in4.s_addr), fib_lookup4(addr("10.5.1.1").in4.s_addr));
+	assert_int_not_equal(fib_lookup4(addr("10.4.1.1").in4.s_addr), base);
+	neighbour_is("10.0.0.1", &eth1, NH_FORWARD);
+	assert_string_equal(says("10.4.1.1"), "forward 10.0.0.1 eth1");
+	assert_int_equal(mtu_to("10.4.1.1"), 1400);
+	assert_int_equal(mtu_to("172.16.1.1"), 1500);
+	/* use of it is use of the neighbour */
+	(void)nexthop_used(base);
+	nexthop_mark(mp_workers[0], fib_lookup4(addr("10.4.1.1").in4.s_addr),
+	    nexthop_get(fib_lookup4(addr("10.4.1.1").in4.s_addr)));
+	assert_true(nexthop_used(base));
+	assert_false(nexthop_used(base));
+	neighbour_is("10.0.0.1", &eth1, NH_UNRESOLVED);
+	assert_string_equal(says("10.4.1.1"), "via 10.0.0.1 eth1");
+
+	/* changed, larger than the interface's, and by another interface and back */
+	s = spec("10.4.0.0/16", p, NULL, NULL);
+	s.mtu = 9000;
+	assert_int_equal(rt_change(&s), 0);
+	assert_int_equal(mtu_to("10.4.1.1"), 1500);
+	s.mtu = 1300;
+	assert_int_equal(rt_change(&s), 0);
+	assert_int_equal(mtu_to("10.4.1.1"), 1300);
+	assert_int_equal(mtu_to("10.5.1.1"), 1400);
+	set_up(&eth1, false);
+	assert_string_equal(says("10.4.1.1"), "none");
+	set_up(&eth1, true);
+	assert_string_equal(says("10.4.1.1"), "via 10.0.0.1 eth1");
+	assert_int_equal(mtu_to("10.4.1.1"), 1300);
+
+	/* members of several paths, one with an MTU of its own; the tunnel has no neighbour to follow */
+	s = spec("10.6.0.0/16", p, "10.0.0.1", NULL);
+	p[0].mtu = 1350;
+	p[1] = (struct rt_path){.gw_ifindex = tun3.if_index, .weight = 1};
+	s.npaths = 2;
+	s.mtu = 1000;
+	assert_int_equal(rt_add(&s), 0);
+	assert_int_equal(mtu_to("10.6.1.1"), 1350);
+	set_up(&eth1, false);
+	assert_int_equal(mtu_to("10.6.1.1"), 1000);
+	tun3.if_mtu = 900;
+	rt_ifnet_mtu(&tun3);
+	assert_int_equal(mtu_to("10.6.1.1"), 0); /* the interface's */
+	set_up(&eth1, true);
+
+	/* a network's, for its neighbours */
+	neighbour_is("10.0.0.7", &eth1, NH_FORWARD);
+	gw = addr("10.0.0.7");
+	assert_int_equal(fib_insert(AF_INET, &gw, 32, neighbours[nneighbours - 1].nh), 0);
+	assert_int_equal(mtu_to("10.0.0.7"), 1500);
+	s = spec("10.0.0.0/24", p, NULL, NULL);
+	s.mtu = 1200;
+	assert_int_equal(rt_change(&s), 0);
+	assert_string_equal(says("10.0.0.7"), "forward 10.0.0.7 eth1");
+	assert_int_equal(mtu_to("10.0.0.7"), 1200);
+	assert_int_equal(fib_remove(AF_INET, &gw, 32, neighbours[nneighbours - 1].nh), 0);
+	nexthop_release(base);
+}
+
+/* Path MTUs: lowered only, few where nobody knows the packet, forgotten with time, and with the route above. */
+static void
+test_pmtu(void **state)
+{
+	union in_any far = addr("20.0.0.1"), near = addr("10.0.0.5"), six = addr("2001:db8:9::1");
+	struct rt_result r;
+	uint64_t next;
+
+	ip_mtudisc = 1;
+	ip_mtudisc_timeout = ip6_pmtu_expire = 10;
+	pmtu_hiwat = 4;
+	pmtu_lowat = 2;
+	ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+	ifaddr_add(&eth1, "2001:db8::9/64", NULL);
+	assert_false(rt_pmtu(AF_INET, &far, 1400, true));
+	assert_int_equal(add("0.0.0.0/0", "10.0.0.1", NULL), 0);
+	assert_int_equal(add("::/0", "2001:db8::1", NULL), 0);
+	assert_false(rt_pmtu(AF_INET, &far, 1500, true));
+	assert_true(rt_pmtu(AF_INET, &far, 1400, true));
+	assert_string_equal(says("20.0.0.1"), "via 10.0.0.1 eth1");
+	assert_int_equal(rt_lookup(AF_INET, &far, 0, &r), 0);
+	assert_int_equal(r.mtu, 1400);
+	assert_int_equal(r.flags, RTF_UP | RTF_GATEWAY | RTF_HOST | RTF_DYNAMIC);
+	assert_false(rt_pmtu(AF_INET, &far, 1450, true));
+	assert_true(rt_pmtu(AF_INET, &far, 68, true));
+	assert_int_equal(rt_lookup(AF_INET, &far, 0, &r), 0);
+	assert_int_equal(r.mtu, 552);
+	assert_true(rt_pmtu(AF_INET, &near, 1000, false)); /* on our link */
+	assert_string_equal(says("10.0.0.5"), "via 10.0.0.5 eth1");
+	assert_false(rt_pmtu(AF_INET6, &six, 1279, true));
+	assert_false(rt_pmtu(AF_INET6, &six, 1280, false)); /* enough of those */
+	assert_true(rt_pmtu(AF_INET6, &six, 1280, true));
+	six.in6.s6_addr[15] = 2;
+	assert_true(rt_pmtu(AF_INET6, &six, 1280, true));
+	six.in6.s6_addr[15] = 3;
+	assert_false(rt_pmtu(AF_INET6, &six, 1280, true)); /* enough of all */
+
+	/* the path changes */
+	mp_slices_finish();
+	assert_string_equal(says("20.0.0.1"), "via 10.0.0.1 eth1");
+	assert_int_equal(add("20.0.0.0/8", "10.0.0.2", NULL), 0);
+	mp_slices_finish();
+	assert_string_equal(says("20.0.0.1"), "via 10.0.0.2 eth1");
+	assert_int_equal(rt_lookup(AF_INET, &near, 0, &r), 0);
+	assert_int_equal(r.mtu, 1000);
+
+	/* a host route of the administrator's has its own MTU back */
+	assert_int_equal(add("20.0.0.7", "10.0.0.1", NULL), 0);
+	far = addr("20.0.0.7");
+	assert_true(rt_pmtu(AF_INET, &far, 1100, true));
+	assert_int_equal(rt_lookup(AF_INET, &far, 0, &r), 0);
+	assert_int_equal(r.mtu, 1100);
+	assert_true(r.expire != 0);
+	while (rt_expire_run(clock_ms + 9999, &next))
+		continue;
+	assert_int_equal(next, clock_ms + 10000);
+	while (rt_expire_run(clock_ms + 10000, &next))
+		continue;
+	assert_int_equal(next, 0);
+	assert_int_equal(rt_lookup(AF_INET, &far, 0, &r), 0);
+	assert_int_equal(r.mtu, 1500);
+	assert_string_equal(says("10.0.0.5"), "glean eth1");
+	six.in6.s6_addr[15] = 1;
+	assert_int_equal(rt_lookup(AF_INET6, &six, 0, &r), 0);
+	assert_int_equal(r.mtu, 1500);
+
+	assert_true(rt_pmtu(AF_INET, &near, 1000, false));
+	assert_int_equal(rt_pmtu_setting(1, 0), 0);
+	while (rt_expire_run(clock_ms, &next))
+		continue;
+	assert_string_equal(says("10.0.0.5"), "glean eth1");
+}
+
+/* Moves faster than the FIB follows: what a next hop that is held led to is never what others have by then. */
+static void
+test_overflow(void **state)
+{
+	const unsigned n = 200;
+	struct rt_path p;
+	struct rt_spec s;
+	char text[32];
+
+	ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+	ifaddr_add(&eth2, "10.1.0.9/24", NULL);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "50.%u.0.0/16", i);
+		assert_int_equal(add(text, "9.0.0.1", NULL), -ENETUNREACH);
+	}
+	assert_int_equal(add("9.0.0.0/8", NULL, &eth1), 0);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "50.%u.0.0/16", i);
+		assert_int_equal(add(text, "9.0.0.1", NULL), 0);
+	}
+	/* no slice runs in between */
+	for (unsigned i = 0; i < 40; i++) {
+		s = spec("9.0.0.0/8", &p, NULL, i % 2 == 0 ? &eth2 : &eth1);
+		assert_int_equal(rt_change(&s), 0);
+		if (i % 5 == 4) {
+			set_up(&eth1, i % 10 == 9);
+			set_up(&eth2, i % 10 != 9);
+		}
+		double_poll();
+		assert_string_equal(says("50.7.1.1"), says("50.150.1.1"));
+	}
+	set_up(&eth1, true);
+	set_up(&eth2, true);
+	assert_string_equal(says("50.150.1.1"), "via 9.0.0.1 eth1");
+	mp_slices_finish();
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "50.%u.9.9", i);
+		assert_string_equal(says(text), "via 9.0.0.1 eth1");
+	}
+}
+
 int
 main(void)
 {
@@ -1259,6 +1476,9 @@ main(void)
 	    TEST(test_many_gone),
 	    TEST(test_many_leaving),
 	    TEST(test_cursor),
+	    TEST(test_mtu),
+	    TEST(test_pmtu),
+	    TEST(test_overflow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
