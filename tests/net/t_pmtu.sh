@@ -95,7 +95,7 @@ route_body() {
 	atf_check -o match:"frag needed and DF set.*MTU=1290 " cat out
 	shows A " 0.0% packet loss" ping -n -c 1 -s 1400 10.0.5.1
 	shows R "[1-9][0-9]* fragments created" netstat -s
-	until_ok 10 smp A ping6 -n -c 1 -X 1 -s 1400 2001:db8:5::1
+	until_ok 10 smp A ping6 -m -n -c 1 -X 1 -s 1400 2001:db8:5::1
 	shows_route A 2001:db8:5::1 2001:db8::2 UGHD 1290
 
 	# Changed, and taken away with the route.

@@ -122,45 +122,11 @@ multipath_body() {
 	check_route A default 10.0.0.3 UGS - shmif0
 	for i in $four; do shows A " 0.0% packet loss" ping -n -c 1 "$i"; done
 	refuses A "not in table" route delete default 10.0.0.2
+	run A route delete -inet6 default 2001:db8::3
+	for i in $six; do shows A " 0.0% packet loss" ping6 -n -c 1 "$i"; done
 	run A route delete default 10.0.0.3
 	check_no_route A "default +10"
 	finish
-}
-
-test_case monitor "messages of routes, addresses and interfaces"
-monitor_body() {
-	daemon R
-	set_if R shmif0 bus0 10.0.0.2/24 ""
-	dad_wait R
-	"$BUILD/smpnet" -s "unix://$PWD/R.sock" route -n monitor >out 2>&1 &
-	echo $! >>pids
-	until_ok 10 monitored
-	run R route add -net 10.2.0.0/16 10.0.0.1
-	run R route change -net 10.2.0.0/16 10.0.0.3
-	run R route delete -net 10.2.0.0/16
-	run R ifconfig shmif0 inet 10.9.0.1/24 alias
-	run R ifconfig shmif0 inet 10.9.0.1 -alias
-	until_ok 10 grep -q RTM_DELADDR out
-	smp R ping -n -c 1 -w 1 192.0.2.99
-	until_ok 10 grep -q RTM_MISS out
-	atf_check -o match:"RTM_ADD.+<UP,GATEWAY,DONE,STATIC>" -o match:"<DST,GATEWAY,NETMASK>" \
-	    -o match:"10.2.0.0 10.0.0.1 255.255.0.0" -o match:"RTM_CHANGE" -o match:"10.2.0.0 10.0.0.3 255.255.0.0" \
-	    -o match:"RTM_DELETE.+<UP,GATEWAY,DONE,STATIC>" -o match:"RTM_NEWADDR" -o match:"shmif0 10.9.0.1" \
-	    -o match:"RTM_MISS.+<DONE>" -o match:"sockaddrs: <DST>" -o match:" 192.0.2.99$" cat out
-	timeout 30 "$BUILD/smpnet" -s "unix://$PWD/R.sock" route -n monitor -c 1 >one 2>&1 &
-	until_ok 20 one_seen
-	finish
-}
-# The monitor is there when it reports a change.
-monitored() {
-	smp R route add -net 10.1.0.0/16 10.0.0.1
-	smp R route delete -net 10.1.0.0/16
-	grep -q "RTM_ADD" out
-}
-one_seen() {
-	smp R route add -net 10.1.0.0/16 10.0.0.1
-	smp R route delete -net 10.1.0.0/16
-	[ "$(grep -c '^got message' one)" = 1 ]
 }
 
 test_case save "config save prints lines that make the same table again"
