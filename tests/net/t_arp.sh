@@ -250,3 +250,90 @@ lladdr_body() {
 	on_wire "02:00:00:00:0a:0a > 33:33:00:00:00:01, .* ICMP6, neighbor advertisement"
 	finish
 }
+
+test_case gratuitous "addresses are announced when the interface goes up, when added without DAD, when the link is back"
+gratuitous_body() {
+	announced() { [ "$(wire | grep -c "Request who-has $1 tell $1,")" -ge "$2" ]; }
+	probes() { wire | grep -c "Request who-has $1 tell 0.0.0.0,"; }
+	daemon A
+	run A ifconfig shmif0 create
+	run A ifconfig shmif0 linkstr bus0
+	# set while down: announced with "up", without probes
+	run A ifconfig shmif0 inet 10.0.0.1/24
+	run A ifconfig shmif0 up
+	until_ok 10 announced 10.0.0.1 1
+	shows A "inet 10.0.0.1/24 " ifconfig shmif0
+	shows_not A "inet 10.0.0.1/24 .*TENTATIVE" ifconfig shmif0
+	[ "$(probes 10.0.0.1)" = 0 ] || atf_fail "probes for an address set before up"
+	# added: announced at once, or probed for and announced
+	run A sysctl -w net.inet.ip.dad_count=0
+	run A ifconfig shmif0 inet 10.0.0.2/24 alias
+	until_ok 10 announced 10.0.0.2 1
+	[ "$(probes 10.0.0.2)" = 0 ] || atf_fail "probes though the count is 0"
+	run A sysctl -w net.inet.ip.dad_count=1
+	run A ifconfig shmif0 inet 10.0.0.3/24 alias
+	shows A "inet 10.0.0.3/24 .*TENTATIVE" ifconfig shmif0
+	dad_wait A
+	until_ok 10 announced 10.0.0.3 1
+	[ "$(probes 10.0.0.3)" = 1 ] || atf_fail "not one probe"
+	wire | grep "who-has 10.0.0.3 tell" | head -1 | grep -q "tell 0.0.0.0, length 28" || atf_fail "announced before it was probed for"
+	# another link address: announced from it
+	ok A ifconfig shmif0 link 02:00:00:00:0a:0a active
+	for i in 1 2 3; do
+		seen() { wire | grep -q "02:00:00:00:0a:0a > ff:ff:ff:ff:ff:ff, ethertype ARP .* Request who-has 10.0.0.$i tell 10.0.0.$i, length 28"; }
+		until_ok 10 seen
+	done
+	# the carrier returns: probes and announcements, or announcements alone
+	local p=$(probes 10.0.0.1)
+	ok A ifconfig shmif0 media none
+	shows A "inet 10.0.0.1/24 .*DETACHED" ifconfig shmif0
+	ok A ifconfig shmif0 media auto
+	dad_wait A
+	[ "$(probes 10.0.0.1)" = $((p + 1)) ] || { wire; atf_fail "not one probe when the link is back"; }
+	until_ok 10 announced 10.0.0.1 3
+	run A sysctl -w net.inet.ip.dad_count=0
+	p=$(probes 10.0.0.1)
+	local n=$(wire | grep -c "Request who-has 10.0.0.1 tell 10.0.0.1,")
+	ok A ifconfig shmif0 media none
+	ok A ifconfig shmif0 media auto
+	until_ok 10 announced 10.0.0.1 $((n + 1))
+	[ "$(probes 10.0.0.1)" = $p ] || atf_fail "probes though the count is 0"
+	# nobody learns from announcements and probes
+	daemon B
+	set_if B shmif0 bus0 10.0.0.9/24 ""
+	ok A ifconfig shmif0 inet 10.0.0.4/24 alias
+	until_ok 10 announced 10.0.0.4 1
+	shows_not B "\(10.0.0.[1-4]\)" arp -an
+	finish
+}
+
+test_case segments "two interfaces on one segment: an entry of the same host on each, none of our own; a network that moves"
+segments_body() {
+	pair
+	run A sysctl -w net.inet.ip.dad_count=0
+	set_if A shmif1 bus0 10.0.0.3/24 ""
+	local b=$(mac_of B)
+	run B ping -n -c 1 10.0.0.1
+	run B ping -n -c 1 10.0.0.3
+	smp A ping -n -c 1 -w 1 10.0.0.98 >/dev/null
+	shows A "\(10.0.0.2\) at $b on shmif0" arp -n 10.0.0.2
+	shows A "\(10.0.0.2\) at $b on shmif1" arp -n 10.0.0.2
+	shows_not A "\(10.0.0.1\) at .* on shmif1|\(10.0.0.3\) at .* on shmif0" arp -an
+	ok A arp -d 10.0.0.2
+	atf_check -s not-exit:0 -o match:"10.0.0.2 \(10.0.0.2\) -- no entry" "$BUILD/smpnet" -s "unix://$PWD/A.sock" arp -n 10.0.0.2
+	# a static entry is not taken by attacks, nor does it stop us from answering
+	ok A ifconfig shmif1 destroy
+	run A ping -n -c 1 10.0.0.2
+	shows A "\(10.0.0.2\) at $b on shmif0" arp -an
+	set_if A shmif2 bus1 10.9.0.1/24 ""
+	ok A arp -s 10.0.0.70 02:00:00:00:00:70
+	run A route change -net 10.0.0.0/24 -ifp shmif2
+	shows_not A "\(10.0.0.(2|70)\)" arp -an
+	# no route at all: RTM_MISS without an author
+	"$BUILD/smpnet" -s "unix://$PWD/A.sock" route -n monitor >monitor.out 2>&1 &
+	echo $! >>pids
+	missed() { smp A ping -n -c 1 -w 1 203.0.113.9 >/dev/null 2>&1; grep -q "RTM_MISS" monitor.out; }
+	until_ok 20 missed
+	atf_check -o not-match:"AUTHOR" -o match:"203.0.113.9" cat monitor.out
+	finish
+}

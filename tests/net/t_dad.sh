@@ -86,3 +86,33 @@ together_body() {
 	done
 	finish
 }
+
+test_case defended "an address in use is defended, seldom, and kept; a conflict is logged"
+defended_body() {
+	daemon A
+	shows A "^net.inet.ip.dad_count = 3$" sysctl net.inet.ip.dad_count
+	run A sysctl -w net.inet.ip.dad_count=0
+	set_if A shmif0 bus0 10.0.0.1/24 ""
+	local a=$(smp A ifconfig shmif0 | awk '/address:/ { print $2 }')
+	announcements() { wire | grep -c "$a > ff:ff:ff:ff:ff:ff, .* Request who-has 10.0.0.1 tell 10.0.0.1,"; }
+	announced() { [ "$(announcements)" = 1 ]; }
+	until_ok 10 announced
+	local before=1
+	daemon B
+	run B sysctl -w net.inet.ip.dad_count=0
+	set_if B shmif0 bus0 10.0.0.1/24 ""
+	defended() { [ "$(announcements)" -gt "$before" ]; }
+	until_ok 15 defended
+	logged() { grep -q "shmif0: duplicate IP address 10.0.0.1 sent from link address" "$1.log"; }
+	until_ok 10 logged A
+	until_ok 10 logged B
+	# again, at once: one more claim is neither answered nor logged
+	before=$(announcements)
+	ok B ifconfig shmif0 inet 10.0.0.1 delete
+	ok B ifconfig shmif0 inet 10.0.0.1/24
+	sleep 1
+	[ "$(announcements)" = "$before" ] || atf_fail "defended again within a second"
+	[ "$(grep -c "duplicate IP address 10.0.0.1" A.log)" = 1 ] || { cat A.log; atf_fail "not logged once"; }
+	shows_not A "DUPLICATED|TENTATIVE" ifconfig shmif0
+	finish
+}
