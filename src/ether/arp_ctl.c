@@ -98,7 +98,7 @@ arp_solicit(struct neigh *n, struct rte_mbuf *prompt, bool unicast)
 }
 
 /* Who sends many may not fill the log: a few lines a second of each kind, the rest is counted. */
-enum arp_event { ARP_EV_STRANGER, ARP_EV_PERMANENT, ARP_EV_MOVED, ARP_EV_SPOOF, ARP_EVENTS };
+enum arp_event { ARP_EV_STRANGER, ARP_EV_PERMANENT, ARP_EV_MOVED, ARP_EV_SPOOF, ARP_EV_DEBUG, ARP_EVENTS };
 static struct {
 	uint64_t since;
 	unsigned lines, more;
@@ -302,6 +302,21 @@ arp_conflict(struct ifaddr *ifa, const struct arp_ether *ar)
 		dad_defend(ifa, ar->ar_sha);
 }
 
+static void
+arp_refuse(const struct ifnet *ifp, const struct arp_ether *ar, struct rte_mbuf *m, enum mp_drop reason)
+{
+	char spa[INET_ADDRSTRLEN], tpa[INET_ADDRSTRLEN], mac[NEIGH_MACSTR];
+
+	if (arp_debug && arp_may_log(ARP_EV_DEBUG)) {
+		inet_ntop(AF_INET, &ar->ar_spa, spa, sizeof(spa));
+		inet_ntop(AF_INET, &ar->ar_tpa, tpa, sizeof(tpa));
+		neigh_lladdr_string(ar->ar_sha, mac);
+		mp_log(MP_LOG_INFO, "arp: %s: operation %u, %s (%s) to %s: %s", ifp->if_xname, ntohs(ar->ar_op), spa,
+		    mac, tpa, mp_drop_text(reason));
+	}
+	pkt_drop(mp_control(), m, reason);
+}
+
 /* => control; data at the ARP header, the Ethernet header before it; takes the packet */
 void
 arp_input(struct rte_mbuf *m)
@@ -333,7 +348,7 @@ arp_input(struct rte_mbuf *m)
 	}
 	memcpy(&ar, pkt_data(m, const void *), sizeof(ar));
 	if (!arp_valid(ifp, &ar)) {
-		pkt_drop(self, m, DROP_ARP_BAD);
+		arp_refuse(ifp, &ar, m, DROP_ARP_BAD);
 		return;
 	}
 	if (ar.ar_op == htons(ARP_OP_REPLY))
@@ -370,7 +385,7 @@ arp_input(struct rte_mbuf *m)
 			arp_answer(ifp, &ar, ours ? target : NULL);
 	}
 	if (reason != DROP_COUNT)
-		pkt_drop(self, m, reason);
+		arp_refuse(ifp, &ar, m, reason);
 	else
 		pkt_consume(self, m);
 }

@@ -282,6 +282,7 @@ neigh_create(struct ifnet *ifp, int family, const union in_any *addr, bool proxy
 	struct neigh *n;
 
 	ASSERT_CONTROL();
+	MP_ASSERT(neigh_find(ifp, family, addr, proxy) == NULL);
 	if (atomic_load_explicit(&ifp->if_dead, memory_order_relaxed) || neigh_stopping)
 		return NULL;
 	if (!neigh_room(ifp, family))

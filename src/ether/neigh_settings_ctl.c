@@ -12,7 +12,7 @@ static _Atomic int arp_keep = 86400, arp_reachable = 30000, arp_retrans = 1000, 
 		   arp_umaxtries = 3, arp_maxqueue = 8, arp_maxentries = 8192, arp_maxincomplete = 1024;
 static _Atomic int nd6_keep = 86400, nd6_reachable = 30000, nd6_retrans = 1000, nd6_delay = 5, nd6_mmaxtries = 3,
 		   nd6_umaxtries = 3, nd6_maxqueue = 8, nd6_maxentries = 2048, nd6_maxincomplete = 1024;
-_Atomic int arp_log_wrong_iface = 1, arp_log_movements = 1, arp_log_permanent_modify = 1, nd6_debug;
+_Atomic int arp_debug, arp_log_wrong_iface = 1, arp_log_movements = 1, arp_log_permanent_modify = 1, nd6_debug;
 _Atomic int neigh_maxwaiting = 1024;
 
 struct neigh_family neigh_inet = {
@@ -73,6 +73,7 @@ neigh_count(int family, unsigned state, const char **name)
 
 const struct sysctl_setting neigh_settings[] = {
     {"net.inet.ip.dad_count", &ip_dad_count, 0, 100, 3, false, NULL},
+    {"net.inet.arp.debug", &arp_debug, 0, 1, 0, false, NULL},
     {"net.inet.arp.keep", &arp_keep, 1, 31536000, 86400, false, NULL},
     {"net.inet.arp.log_movements", &arp_log_movements, 0, 1, 1, false, NULL},
     {"net.inet.arp.log_permanent_modify", &arp_log_permanent_modify, 0, 1, 1, false, NULL},

@@ -186,7 +186,7 @@ neigh_watch_add(int n)
 
 /* neigh_ctl.c: the cache.  All on control. */
 struct neigh *neigh_find(const struct ifnet *, int family, const union in_any *, bool proxy);
-/* => in state NONE; NULL: the cache is full or memory is short (counted) */
+/* => after neigh_find() found none; in state NONE; NULL: the cache is full or memory is short (counted) */
 struct neigh *neigh_create(struct ifnet *, int family, const union in_any *, bool proxy);
 /* => n is gone afterwards, unless routes use its next hop: then it is in state NONE; what waits is dropped */
 void neigh_delete(struct neigh *, enum mp_drop);
@@ -292,7 +292,7 @@ void dad_defend(struct ifaddr *, const uint8_t *lladdr);
 void dad_ifnet_gone(struct ifnet *);
 
 /* neigh_settings_ctl.c, neigh_methods_ctl.c */
-extern _Atomic int arp_log_wrong_iface, arp_log_movements, arp_log_permanent_modify, nd6_debug;
+extern _Atomic int arp_debug, arp_log_wrong_iface, arp_log_movements, arp_log_permanent_modify, nd6_debug;
 extern _Atomic int neigh_maxwaiting;
 extern _Atomic int ip_dad_count, ip6_dad_count;
 void neigh_addr_string(int family, const union in_any *, const struct ifnet *, char *buf, size_t len);

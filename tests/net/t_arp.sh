@@ -166,6 +166,35 @@ proxy_body() {
 	finish
 }
 
+test_case endpoint "a router answers for a host behind it, whichever came first, while the entry is there and it forwards"
+endpoint_body() {
+	three
+	local r=$(mac_of R)
+	ok R arp -s 10.0.0.80 $r pub proxy
+	shows R "\(10.0.0.80\) at $r on shmif0 .*published \(proxy only\)" arp -an
+	run R route add -host 10.0.0.80 10.0.1.1
+	run B ifconfig shmif0 inet 10.0.0.80/32 alias
+	dad_wait B
+	shows A " 0.0% packet loss" ping -n -c 1 -w 5 10.0.0.80
+	shows A "\(10.0.0.80\) at $r on shmif0" arp -an
+	on_wire "Reply 10.0.0.80 is-at $r, length 28"
+	silent() { ! smp A ping -n -c 1 -w 1 10.0.0.80; }
+	run R sysctl -w net.inet.ip.forwarding=0
+	until_ok 10 silent
+	run R sysctl -w net.inet.ip.forwarding=1
+	run A arp -d 10.0.0.80
+	run R arp -d 10.0.0.80
+	until_ok 10 silent
+	# pub alone: it is our neighbour as well
+	ok R arp -s 10.0.0.90 02:00:00:00:00:90 pub
+	shows R "\(10.0.0.90\) at 02:00:00:00:00:90 on shmif0 permanent published$" arp -an
+	smp A ping -n -c 1 -w 1 10.0.0.90 >/dev/null
+	on_wire "Reply 10.0.0.90 is-at 02:00:00:00:00:90, length 28"
+	run R config save
+	atf_check -o match:"^arp -s 10.0.0.90 02:00:00:00:00:90 pub$" cat run.out
+	finish
+}
+
 test_case unresolved "who does not answer costs named drops, and is reported as unreachable to who asked"
 unresolved_body() {
 	three

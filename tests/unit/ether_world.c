@@ -164,6 +164,12 @@ pkt_originate(struct worker *w)
 	return m;
 }
 
+const char *
+mp_drop_text(enum mp_drop reason)
+{
+	return "";
+}
+
 void
 pkt_drop(struct worker *w, struct rte_mbuf *m, enum mp_drop reason)
 {

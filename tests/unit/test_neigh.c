@@ -1161,6 +1161,7 @@ made(unsigned iif, int family, unsigned i)
 	low[0] = (uint8_t)(i >> 16);
 	low[1] = (uint8_t)(i >> 8);
 	low[2] = (uint8_t)i;
+	(void)neigh_find(&world_if[iif], family, &a, false); /* what is to go goes now */
 	return neigh_create(&world_if[iif], family, &a, false);
 }
 
@@ -1178,7 +1179,7 @@ test_order(void **state)
 		unsigned i = (unsigned)random() % n;
 
 		if (all[i] == NULL) {
-			all[i] = made(1 + i % 2, i % 3 ? AF_INET : AF_INET6, i * 2654435761u >> 8);
+			all[i] = made(1 + i % 2, i % 3 ? AF_INET : AF_INET6, (i ^ 0x2a5) * 11117);
 			assert_non_null(all[i]);
 		} else {
 			neigh_delete(all[i], DROP_NEIGH_FLUSHED);
