@@ -376,18 +376,23 @@ check_attach(struct check *c, json_t *params)
 	json_object_set_new(c->m.interfaces, ifname, json_integer(c->line));
 }
 
+/* The daemon has read the file: whoever sent the configuration is not shown what is in it. */
 static void
 check_rtadv(struct check *c, json_t *params, bool start)
 {
-	char err[512];
+	const char *file = str(params, "file"), *text = str(params, "conf");
+	char err[512], *quote;
 	json_t *v;
 	size_t i;
 
 	json_array_foreach (json_object_get(params, "interfaces"), i, v) {
 		check_interface(c, json_string_value(v));
-		if (start && rtadv_conf_check(
-				 str(params, "file"), str(params, "conf"), json_string_value(v), err, sizeof(err)) != 0)
-			config_error(c->errors, c->line, "%s", err);
+		if (!start || rtadv_conf_check(file, text, json_string_value(v), err, sizeof(err)) == 0)
+			continue;
+		quote = file != NULL && strlen(file) < strlen(err) ? strchr(err + strlen(file), '\'') : NULL;
+		if (quote != NULL)
+			snprintf(quote, sizeof(err) - (size_t)(quote - err), "malformed");
+		config_error(c->errors, c->line, "%s", err);
 	}
 }
 

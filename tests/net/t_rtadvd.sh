@@ -49,6 +49,8 @@ files_body() {
 	printf 'shmif0:rltime#0:maxinterval#30:\ndefault:chlim#7:\n' >good.conf
 	printf 'ifconfig shmif0 create\nrtadvd -c bad.conf shmif0\n' >conf
 	refuses R 'conf:2: .*bad.conf:5: ' config check conf
+	printf 'shmif0:retrans#secret:\n' >bad.conf
+	refuses R 'bad.conf:1: retrans: malformed$' config check conf # what stands in files is not shown
 	printf 'ifconfig shmif0 create\nrtadvd -c good.conf shmif0\n' >conf
 	ok R config check conf
 	ok R rtadvd -c good.conf shmif0
