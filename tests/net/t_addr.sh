@@ -153,6 +153,11 @@ made_body() {
 	ok A ifconfig shmif0 link 02:00:00:00:aa:01 active
 	ok A ifconfig shmif0 up
 	shows A '	inet6 fe80::ff:fe00:aa01%shmif0/64 flags 0 scopeid 0x2$' ifconfig shmif0
+	# of one interface only
+	ok A ifconfig shmif1 create
+	run A ndp -i shmif1 -auto_linklocal
+	ok A ifconfig shmif1 up
+	shows_not A 'inet6' ifconfig shmif1
 	# a new link address leaves addresses as they are, as in NetBSD
 	ok A ifconfig shmif0 link 02:00:00:00:aa:02 active
 	shows A '	inet6 fe80::ff:fe00:aa01%shmif0/64 flags 0 scopeid 0x2$' ifconfig shmif0
