@@ -14,8 +14,7 @@
 #include "ip6/ip6_var.h"
 #include "ip6/nd6_var.h"
 
-#define RA_EVERY_MS    100 /* a message in this time, */
-#define RA_BURST       32  /* and so many at once */
+#define RA_EVERY_MS    100 /* a message in this time, and ND_RA_BURST at once */
 #define RA_RETRANS_MIN 10  /* ms; less and more would make neighbours and addresses unusable */
 #define RA_RETRANS_MAX 10000
 #define RA_MTU_MS      1000 /* the MTU changes at most once in this time */
@@ -36,7 +35,7 @@ ra_within_rate(struct nd_if *n, uint64_t now)
 {
 	if (n->ra_full < now)
 		n->ra_full = now;
-	if (n->ra_full - now > (uint64_t)(RA_BURST - 1) * RA_EVERY_MS)
+	if (n->ra_full - now > (uint64_t)(ND_RA_BURST - 1) * RA_EVERY_MS)
 		return false;
 	n->ra_full += RA_EVERY_MS;
 	return true;
@@ -94,6 +93,48 @@ ra_act(struct nd_if *n, const union in_any *src, const struct nd_ra *ra)
 	nd6_router_select(false);
 }
 
+static const char *
+ra_parse(struct rte_mbuf *m, struct nd_ra *ra)
+{
+	const struct ipv6_h *ip6 = pkt_data(m, const struct ipv6_h *);
+	uint32_t len = ntohs(ip6->plen) + (uint32_t)sizeof(*ip6), off = pkt_meta(m)->l4off;
+
+	return nd6_ra_parse(pkt_data(m, const uint8_t *) + off, len - off, ra);
+}
+
+/* One at a time: each may change tens of routes and addresses. */
+static bool
+ra_step(struct mp_slice *slice)
+{
+	struct nd_if *n = (struct nd_if *)(void *)((char *)slice - offsetof(struct nd_if, ra_slice));
+	struct rte_mbuf *m;
+	struct nd_ra ra;
+
+	ASSERT_CONTROL();
+	if (n->nra == 0)
+		return false;
+	m = n->ra[0];
+	memmove(n->ra, n->ra + 1, --n->nra * sizeof(n->ra[0]));
+	if (nd_if_accepts(n->ifp) && ra_parse(m, &ra) == NULL) {
+		union in_any src = {.in6 = in6_get(&pkt_data(m, const struct ipv6_h *)->src)};
+
+		ra_act(n, &src, &ra);
+	}
+	COUNT(mp_control(), ND_RCVD_RA);
+	pkt_consume(mp_control(), m);
+	return n->nra > 0;
+}
+
+/* => control; the interface goes */
+void
+nd6_ra_drop(struct nd_if *n)
+{
+	ASSERT_CONTROL();
+	mp_slice_remove(&n->ra_slice);
+	while (n->nra > 0)
+		pkt_drop(mp_control(), n->ra[--n->nra], DROP_IF_GONE);
+}
+
 void
 nd6_ra_input(struct rte_mbuf *m)
 {
@@ -101,7 +142,6 @@ nd6_ra_input(struct rte_mbuf *m)
 	const struct pktmeta *meta = pkt_meta(m);
 	struct ifnet *ifp = ifnet_get(meta->iif);
 	union in_any src = {.in6 = in6_get(&pkt_data(m, const struct ipv6_h *)->src)};
-	uint32_t len = ntohs(pkt_data(m, const struct ipv6_h *)->plen) + (uint32_t)sizeof(struct ipv6_h);
 	const char *bad = NULL;
 	struct nd_if *n;
 	struct nd_ra ra;
@@ -116,20 +156,24 @@ nd6_ra_input(struct rte_mbuf *m)
 	else if (pkt_data(m, const uint8_t *)[meta->l4off + 1] != 0)
 		bad = "router advertisement with a code";
 	else
-		bad = nd6_ra_parse(pkt_data(m, const uint8_t *) + meta->l4off, len - meta->l4off, &ra);
+		bad = ra_parse(m, &ra);
 	if (bad != NULL) {
 		COUNT(self, ND_RCVD_BAD);
 		ra_log(ifp, &src, bad);
 		pkt_drop(self, m, DROP_ND_BAD);
 		return;
 	}
-	COUNT(self, ND_RCVD_RA);
 	if (nd_if_accepts(ifp) && neigh_own(ifp, AF_INET6, &src) == NULL && (n = nd_if_get(ifp)) != NULL) {
-		if (!ra_within_rate(n, mp_now_ms())) {
+		if (n->nra == ND_RA_BURST || !ra_within_rate(n, mp_now_ms())) {
+			COUNT(self, ND_RCVD_RA);
 			pkt_drop(self, m, DROP_ND_RA_RATE);
 			return;
 		}
-		ra_act(n, &src, &ra);
+		n->ra[n->nra++] = m;
+		n->ra_slice.step = ra_step;
+		mp_slice_add(&n->ra_slice);
+		return;
 	}
+	COUNT(self, ND_RCVD_RA);
 	pkt_consume(self, m);
 }

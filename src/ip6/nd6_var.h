@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "ip6/nd6_ra.h"
+#include "mp/slice.h"
 #include "ip6/nd_if.h"
 
 /* What an advertisement or the administrator says; 0: nothing */
@@ -20,6 +21,7 @@ struct nd_values {
 
 #define ND_MAXROUTERS	64  /* of an interface, whatever the setting says */
 #define ND_MAXPREFIXES	256 /* likewise */
+#define ND_RA_BURST	32  /* advertisements that may come at once */
 #define ND_TEMPS_PREFIX 8   /* temporary addresses at most, for each prefix that is allowed */
 
 /* A router that advertises itself with a lifetime */
@@ -73,7 +75,10 @@ struct nd_if {			/* [c] all */
 	uint32_t drawn_base;	  /* of which info.reachable was drawn */
 	uint64_t drawn_at;	  /* ms */
 	uint64_t mtu_set;	  /* ms when linkmtu was changed */
-	uint64_t ra_full;	  /* ms at which the bucket of messages is full again */
+	struct mp_slice ra_slice; /* messages that wait are looked at one by one */
+	unsigned nra;
+	struct rte_mbuf *ra[ND_RA_BURST];
+	uint64_t ra_full; /* ms at which the bucket of messages is full again */
 	unsigned nrouters, nprefixes, ntemps;
 	uint64_t slots; /* that routers have */
 	TAILQ_HEAD(, nd_prefix) prefixes;
@@ -97,7 +102,10 @@ struct nd_if *nd_if_get(struct ifnet *);
 struct nd_if *nd_if_find(const struct ifnet *);
 /* => may advertisements be received there? */
 bool nd_if_accepts(const struct ifnet *);
-void nd_if_set_linkmtu(struct nd_if *, uint32_t); /* nd6_ra_ctl.c */
+/* nd6_ra_ctl.c */
+void nd_if_set_linkmtu(struct nd_if *, uint32_t);
+void nd6_ra_drop(struct nd_if *);
+
 /* => ms now and seconds to go, as ms; ND_RA_INFINITE: UINT64_MAX */
 static inline uint64_t
 nd_ends(uint64_t now, uint32_t seconds)

@@ -28,12 +28,13 @@ nd_if_find(const struct ifnet *ifp)
 	return n != NULL && n->gen == ifp->if_gen ? n : NULL;
 }
 
-/* 1. routers and prefixes, with routes; 2. the timer; 3. the memory: nothing else points at it */
+/* 1. what waits; routers and prefixes, with routes; 2. the timer; 3. the memory: nothing else points at it */
 static void
 nd_if_free(struct nd_if *n)
 {
 	struct nd_temp *t;
 
+	nd6_ra_drop(n);
 	nd6_router_flush(n->ifp);
 	nd6_prefix_flush(n);
 	while ((t = TAILQ_FIRST(&n->temps)) != NULL) {
