@@ -3,7 +3,7 @@
 /*
  * A network (IPv4 /24, IPv6 /64) and an address in it are each hashed into a bucket that fills at a part of the class's rate.
  * Only what both let pass is charged, so that one address does not use up its network, and a network full of
- * addresses does not use up everybody's.
+ * addresses does not use up everybody's; of what is left, mp_punt_from keeps parts for interfaces and hosts.
  *
  * Synchronization: the buckets are the worker's own; the key is written before workers run.
  */
@@ -37,7 +37,8 @@ void
 frag_punt(struct worker *w, struct rte_mbuf *m, const void *src, unsigned net, unsigned len, enum mp_drop refused)
 {
 	struct frag_shares *s = &ip_thread(w)->shares;
-	uint64_t *netp = &s->net[frag_hash(src, net) % FRAG_SHARES], *onep = &s->one[frag_hash(src, len) % FRAG_SHARES];
+	uint32_t one = frag_hash(src, len);
+	uint64_t *netp = &s->net[frag_hash(src, net) % FRAG_SHARES], *onep = &s->one[one % FRAG_SHARES];
 	uint64_t net_full = share_after(*netp, w->now, FRAG_NET_PART);
 	uint64_t one_full = share_after(*onep, w->now, FRAG_ONE_PART);
 
@@ -48,5 +49,5 @@ frag_punt(struct worker *w, struct rte_mbuf *m, const void *src, unsigned net, u
 	}
 	*netp = net_full;
 	*onep = one_full;
-	mp_punt(w, PUNT_FRAG, m);
+	mp_punt_from(w, PUNT_FRAG, m, one);
 }

@@ -52,11 +52,11 @@ enum mp_class {
 	PUNT_ARP,     /* ARP */
 	PUNT_ND,      /* neighbour discovery, MLD */
 	PUNT_RESOLVE, /* a packet that waits for its neighbour (meta.nh, or glean) */
+	PUNT_FRAG,    /* fragments addressed to us */
 	PUNT_SHARED,
 	/* not */
 	PUNT_ICMP = PUNT_SHARED, /* ICMP and ICMPv6 to us that the workers do not answer */
 	PUNT_LOCAL,		 /* everything else addressed to us */
-	PUNT_FRAG,		 /* fragments addressed to us */
 	PUNT_MCAST,		 /* multicast control protocols */
 	PUNT_CAPTURE,		 /* copies for capture streams */
 	PUNT_COUNT
