@@ -44,7 +44,8 @@ frag_punt(struct worker *w, struct rte_mbuf *m, const void *src, unsigned net, u
 
 	ASSERT_WORKER();
 	if (net_full == 0 || one_full == 0) {
-		pkt_drop(w, m, refused);
+		if (!mp_punt_part(w, PUNT_FRAG, m, one))
+			pkt_drop(w, m, refused);
 		return;
 	}
 	*netp = net_full;

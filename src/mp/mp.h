@@ -241,6 +241,8 @@ void mp_punt(struct worker *, enum mp_class, struct rte_mbuf *);
  *    name it) sends, some always passes, whatever others send
  */
 void mp_punt_from(struct worker *, enum mp_class, struct rte_mbuf *, uint32_t host);
+/* => worker; the same, but of what its host or its interface has of its own alone; false: not taken */
+bool mp_punt_part(struct worker *, enum mp_class, struct rte_mbuf *, uint32_t host);
 /* => control, at start; who receives the class.  The function takes the packet. */
 void mp_punt_register(enum mp_class, void (*fn)(struct rte_mbuf *), uint32_t per_second, uint32_t burst);
 const char *mp_punt_name(enum mp_class);

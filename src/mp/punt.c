@@ -139,20 +139,38 @@ punt_run(struct worker *w, enum mp_class class, struct rte_mbuf *m)
 		punt_refuse(w, class, m);
 }
 
-static void
-punt_run_from(struct worker *w, enum mp_class class, struct rte_mbuf *m, uint32_t host)
+/* => the part of the packet's host or interface pays for it, if it can */
+static bool
+punt_part_pays(struct worker *w, enum mp_class class, struct rte_mbuf *m, uint32_t host)
 {
 	struct punt_class *p = &punt[class];
 	struct punt_parts *parts = w->punt_parts;
 	unsigned iif = pkt_meta(m)->iif;
 
-	if (!punt_received(w, class, m))
-		return;
 	host = (host ^ iif) * UINT32_C(0x9e3779b1);
 	/* a 128th of the class's burst for a host, a 16th for an interface, at least a packet */
-	if (punt_pay(w->now, &parts->hosts[class][(host >> 16) % PART_HOSTS], p->cost * HOST_COST,
-		p->depth * HOST_COST / 128) ||
-	    punt_pay(w->now, &parts->ifs[class][iif % PART_IFS], p->cost * IF_COST, p->depth * IF_COST / 16))
+	return punt_pay(w->now, &parts->hosts[class][(host >> 16) % PART_HOSTS], p->cost * HOST_COST,
+		   p->depth * HOST_COST / 128) ||
+	       punt_pay(w->now, &parts->ifs[class][iif % PART_IFS], p->cost * IF_COST, p->depth * IF_COST / 16);
+}
+
+bool
+mp_punt_part(struct worker *w, enum mp_class class, struct rte_mbuf *m, uint32_t host)
+{
+	if (punt[class].fn == NULL || !punt_part_pays(w, class, m, host))
+		return false;
+	STAGE_CALL(w, PUNT, 1, punt_put(w, class, m, 0));
+	return true;
+}
+
+static void
+punt_run_from(struct worker *w, enum mp_class class, struct rte_mbuf *m, uint32_t host)
+{
+	struct punt_class *p = &punt[class];
+
+	if (!punt_received(w, class, m))
+		return;
+	if (punt_part_pays(w, class, m, host))
 		punt_put(w, class, m, 0);
 	else if (punt_pay(w->now, &w->punt_tokens[class], p->cost * 5 / 2, p->depth * 5 / 2))
 		punt_put(w, class, m, PUNT_RING / 4);
