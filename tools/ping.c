@@ -370,7 +370,7 @@ static void __attribute__((noreturn)) start_failed(bool source)
 	if (source && err == EADDRNOTAVAIL)
 		tool_fail(1, "bind: %s", text);
 	if (pg.v6 && (err == EHOSTUNREACH || err == ENETUNREACH || err == ENETDOWN || err == EADDRNOTAVAIL)) {
-		if (strcmp(why, strerror(err)) == 0)
+		if (strstr(why, " needs ") == NULL)
 			tool_fail(1, "UDP connect: %s", text);
 		tool_fail(1, "UDP connect: %s (%s)", text, why);
 	}

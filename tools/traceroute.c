@@ -196,7 +196,7 @@ trace(int argc, char **argv, bool v6)
 			tool_fail(1, "bind: %s", tool_strerror(err));
 		const char *why = smpnet_error(tool_server());
 
-		if ((err == EHOSTUNREACH || err == ENETUNREACH) && strcmp(why, strerror(err)) == 0)
+		if ((err == EHOSTUNREACH || err == ENETUNREACH) && strstr(why, " needs ") == NULL)
 			tool_fail(1, "%s: %s", v6 ? "connect" : "sendto", tool_strerror(err));
 		if (err == EHOSTUNREACH || err == ENETUNREACH)
 			tool_fail(1, "%s: %s (%s)", v6 ? "connect" : "sendto", tool_strerror(err), why);
