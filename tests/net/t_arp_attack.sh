@@ -5,7 +5,7 @@
 
 test_case attack "spoofed, unasked and malformed ARP is refused by name and counted; floods do not shut out the other interface"
 attack_body() {
-	WORKERS=2 wired
+	wired
 	run R sysctl -w net.inet.arp.maxentries=256
 	run R sysctl -w net.inet.arp.maxincomplete=64
 	run R sysctl -w net.inet6.ip6.neighborgcthresh=256
