@@ -94,16 +94,16 @@ def forged(v6, k):
 
 r.tool("ifconfig", "shmif0", "inet", "10.9.0.2/16", "alias")
 r.tool("ifconfig", "shmif0", "inet6", "2001:db8:9::2/64")
-hosts = 0x70
+hosts = 40
 for what, flood in (("scan", scan), ("forged ARP", forged)):
     for v6 in (False, True):
         if v6 and flood == forged:
             continue
-        hosts += 1
-        host = f"2001:db8:1::{hosts:x}" if v6 else f"10.0.1.{hosts}"
+        hosts += 8
+        names = [f"2001:db8:1::{i:x}" if v6 else f"10.0.1.{i}" for i in range(hosts - 8, hosts)]
         hostmac = b"\x02\0\0\0\0\x77"
         was, at, was0, began = r.counts(), len(r.bus[1].frames), len(r.bus[0].frames), time.monotonic()
-        write_pcap("flood.pcap", [f for k in range(16) for f in flood(v6, k)])
+        write_pcap("flood.pcap", [f for k in range(16) for f in flood(v6, k)] * 12)
         running = True
 
         def run():
@@ -113,13 +113,18 @@ for what, flood in (("scan", scan), ("forged ARP", forged)):
         t = threading.Thread(target=run)
         t.start()
         r.until(f"{what}, v6={v6}: no flood", lambda: r.counts()[("drop", "PUNT_RATE")] > was[("drop", "PUNT_RATE")] + 4000)
-        # one packet each: a neighbour that is not known is asked for, and hosts are answered
+        # one packet each: neighbours that are not known are asked for, and a host is answered
         r.bus[1].send(arp(1, hostmac, "10.0.1.200", "10.0.1.2"))
-        r.bus[1].send((udp6 if v6 else udp4)(R1, mac(FAR), "2001:db8:1::1" if v6 else "10.0.1.1", host, 1, 53))
+        for host in names:
+            r.bus[1].send((udp6 if v6 else udp4)(R1, mac(FAR), "2001:db8:1::1" if v6 else "10.0.1.1", host, 1, 53))
         new = lambda: r.bus[1].frames[at:]  # noqa: E731
-        want = socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, host)
-        r.until(f"{what}, v6={v6}: {host} is not asked for", lambda: any(
-            f[12:14] == b"\x08\x06" and f[38:42] == want or f[12:14] == b"\x86\xdd" and f[54] == 135 and f[62:78] == want for f in new()))
+        wants = [socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, h) for h in names]
+
+        def asked():
+            got = {f[62:78] if f[12:14] == b"\x86\xdd" and f[54] == 135 else f[38:42] if f[12:14] == b"\x08\x06" else None for f in new()}
+            return all(w in got for w in wants)
+
+        r.until(f"{what}, v6={v6}: neighbours are not asked for", asked)
         r.until(f"{what}, v6={v6}: a host is not answered", lambda: any(f[:6] == hostmac and f[12:14] == b"\x08\x06" for f in new()))
         running = False
         t.join()
