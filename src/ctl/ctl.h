@@ -97,7 +97,7 @@ struct sysctl_setting {
 	/* may be NULL; called before the value changes; 0 or -errno (then it does not) */
 	int (*changed)(int old, int new);
 };
-extern const struct sysctl_setting ip_settings[], ip6_settings[], nd6_settings[], neigh_settings[], if_settings[],
-    mp_settings[], route_settings[];
+extern const struct sysctl_setting ip_settings[], redirect_settings[], ip6_settings[], nd6_settings[], neigh_settings[],
+    if_settings[], mp_settings[], route_settings[];
 
 #endif

@@ -18,6 +18,7 @@ static const struct sysctl_setting *const tables[] = {
     if_settings,
     neigh_settings,
     ip_settings,
+    redirect_settings,
     ip6_settings,
     nd6_settings,
     route_settings,

@@ -9,6 +9,7 @@
 #include "ether/nd_hdr.h"
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
+#include "ip/redirect.h"
 #include "ip6/nd_if.h"
 #include "ip6/rtadv.h"
 #include "pkt/pkt.h"
@@ -78,24 +79,32 @@ nd_static(const struct neigh *n, const uint8_t *lladdr)
 	return true;
 }
 
-/* What a solicitation says of its sender (RFC 4861 section 7.2.3): known, but not proven to hear us. */
+/* Somebody's link address, told by himself or by a router (RFC 4861 sections 7.2.3, 8.3): he is not proven to hear us. */
 static void
-nd_learn_source(struct nd_msg *msg)
+nd_learn(struct ifnet *ifp, const union in_any *addr, const uint8_t *lladdr, bool router)
 {
 	struct neigh *n;
 
-	if (msg->source_lladdr == NULL || IN6_IS_ADDR_UNSPECIFIED(&msg->src.in6) ||
-	    !neigh_onlink(msg->ifp, AF_INET6, &msg->src) || neigh_own(msg->ifp, AF_INET6, &msg->src) != NULL)
+	if (!neigh_onlink(ifp, AF_INET6, addr) || neigh_own(ifp, AF_INET6, addr) != NULL)
 		return;
-	n = neigh_find(msg->ifp, AF_INET6, &msg->src, false);
+	n = neigh_find(ifp, AF_INET6, addr, false);
 	if (n == NULL)
-		n = neigh_create(msg->ifp, AF_INET6, &msg->src, false);
-	if (n == NULL || nd_static(n, msg->source_lladdr))
+		n = neigh_create(ifp, AF_INET6, addr, false);
+	if (n == NULL || nd_static(n, lladdr))
 		return;
-	if (!neigh_usable(n) || memcmp(n->n_lladdr, msg->source_lladdr, ETHER_ADDRLEN) != 0)
-		nud_learn(n, msg->source_lladdr, false);
+	if (router)
+		n->n_flags |= NEIGH_F_ROUTER;
+	if (!neigh_usable(n) || memcmp(n->n_lladdr, lladdr, ETHER_ADDRLEN) != 0)
+		nud_learn(n, lladdr, false);
 	else if (n->n_state == NEIGH_STALE)
 		n->n_confirmed = neigh_clock();
+}
+
+static void
+nd_learn_source(const struct nd_msg *msg)
+{
+	if (msg->source_lladdr != NULL && !IN6_IS_ADDR_UNSPECIFIED(&msg->src.in6))
+		nd_learn(msg->ifp, &msg->src, msg->source_lladdr, false);
 }
 
 void
@@ -274,6 +283,36 @@ nd_router_solicitation(struct nd_msg *msg)
 	return NULL;
 }
 
+/* => DROP_COUNT: honoured; else why not (RFC 4861 section 8.1) */
+static enum mp_drop
+nd_redirect(struct nd_msg *msg)
+{
+	union in_any dst = {0};
+	enum mp_drop reason;
+	bool onlink;
+
+	COUNT(mp_control(), ND_RCVD_REDIRECT);
+	if (msg->len < sizeof(struct nd_redirect) || !nd_options(msg, sizeof(struct nd_redirect)) ||
+	    !IN6_IS_ADDR_LINKLOCAL(&msg->src.in6))
+		return DROP_REDIRECT_BAD;
+	memcpy(&msg->target.in6, msg->data + offsetof(struct nd_redirect, target), sizeof(struct in6_addr));
+	memcpy(&dst.in6, msg->data + offsetof(struct nd_redirect, dst), sizeof(struct in6_addr));
+	if (IN6_IS_ADDR_MULTICAST(&msg->dst.in6) || IN6_IS_ADDR_MULTICAST(&dst.in6) ||
+	    IN6_IS_ADDR_UNSPECIFIED(&dst.in6) || IN6_IS_ADDR_LOOPBACK(&dst.in6) || IN6_IS_ADDR_LINKLOCAL(&dst.in6) ||
+	    if_addr_find(NULL, AF_INET6, &dst, false) != NULL)
+		return DROP_REDIRECT_BAD;
+	onlink = IN6_ARE_ADDR_EQUAL(&dst.in6, &msg->target.in6);
+	if ((!onlink && !IN6_IS_ADDR_LINKLOCAL(&msg->target.in6)) ||
+	    if_addr_find(msg->ifp, AF_INET6, &msg->target, false) != NULL)
+		return DROP_REDIRECT_TARGET;
+	if (!redirect_accepted(AF_INET6))
+		return DROP_REDIRECT_OFF;
+	reason = redirect_honour(AF_INET6, msg->ifp, &msg->src, &dst, &msg->target);
+	if (reason == DROP_COUNT && msg->target_lladdr != NULL)
+		nd_learn(msg->ifp, &msg->target, msg->target_lladdr, !onlink);
+	return reason;
+}
+
 /* => control; data at the IPv6 header, meta.l4off at the ICMPv6 header; takes the packet */
 void
 nd_input(struct rte_mbuf *m)
@@ -283,6 +322,7 @@ nd_input(struct rte_mbuf *m)
 	struct nd_msg msg = {.ifp = ifnet_get(meta->iif)};
 	const struct ipv6_h *ip6;
 	const char *bad = NULL;
+	enum mp_drop drop = DROP_COUNT;
 	uint32_t len;
 
 	ASSERT_CONTROL();
@@ -337,12 +377,19 @@ nd_input(struct rte_mbuf *m)
 			nd6_ra_input(m);
 			return;
 		case ICMP6_T_REDIRECT:
-			COUNT(self, ND_RCVD_REDIRECT);
+			drop = nd_redirect(&msg);
 			break;
 		default:
 			bad = "message of unknown type";
 			break;
 		}
+	}
+	if (drop != DROP_COUNT) {
+		if (drop == DROP_REDIRECT_BAD)
+			COUNT(self, ICMP6_BADREDIRECT);
+		nd_log(&msg, "refused redirect");
+		pkt_drop(self, m, drop);
+		return;
 	}
 	if (bad == NULL) {
 		pkt_consume(self, m);

@@ -91,7 +91,9 @@ neigh_onlink(struct ifnet *ifp, int family, const union in_any *addr)
 	}
 	if (in)
 		return true;
-	return rt_lookup(family, addr, 0, &rt) == 0 && rt.ifp == ifp && !rt.has_gw;
+	/* a redirect may have made it its own gateway */
+	return rt_lookup(family, addr, 0, &rt) == 0 && rt.ifp == ifp &&
+	       (!rt.has_gw || memcmp(&rt.gateway, addr, neigh_addrlen(family)) == 0);
 }
 
 bool

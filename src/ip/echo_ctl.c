@@ -12,6 +12,7 @@
 #include "ctl/ctl.h"
 #include "ip/echo_ctl.h"
 #include "ip/ip_var.h"
+#include "ip/redirect.h"
 #include "ip6/ip6_var.h"
 
 #define ECHO_MAXSESSIONS 1024
@@ -411,6 +412,10 @@ echo_ctl_input(struct rte_mbuf *m)
 	ASSERT_CONTROL();
 	MP_ASSERT(m->data_len >= off + sizeof(*icmp));
 	int family = ip->vihl >> 4 == 6 ? AF_INET6 : AF_INET;
+	if (family == AF_INET && icmp->type == ICMP4_REDIRECT) {
+		in_redirect_input(m);
+		return;
+	}
 	if (family == AF_INET) {
 		a.ttl = ip->ttl;
 		a.reply = icmp->type == ICMP4_ECHOREPLY;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ICMP: echo replies, and errors about packets (RFC 792, RFC 1122 section 3.2.2, RFC 1812 section 4.3). */
 #include "ip/ip_var.h"
+#include "ip/redirect.h"
 #include "pkt/trace.h"
 
 #define ICMP_QUOTE_MIN 8   /* octets behind the quoted header, RFC 792 */
@@ -301,6 +302,12 @@ icmp_input(struct worker *w, struct rte_mbuf *m)
 			break;
 		}
 		icmp_timestamp_reply(w, m, hlen, group);
+		break;
+	case ICMP4_REDIRECT:
+		if (redirect_accepted(AF_INET))
+			mp_punt(w, PUNT_ICMP, m);
+		else
+			pkt_drop(w, m, DROP_REDIRECT_OFF);
 		break;
 	case ICMP4_ECHOREPLY:
 	case ICMP4_UNREACH:

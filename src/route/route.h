@@ -246,6 +246,19 @@ int rt_lookup(int family, const union in_any *dst, uint16_t zone, struct rt_resu
 bool rt_pmtu(int family, const union in_any *dst, uint32_t mtu, bool valid);
 
 /*
+ * => control; the gateway from said that dst is reached by gateway, on ifp's link: so it is until expire (ms, 0: for ever),
+ * if from is a gateway to dst now and there are no more than max such routes.  DROP_COUNT: done; else why not
+ */
+struct rt_redirect {
+	int family;
+	struct ifnet *ifp;
+	union in_any from, dst, gateway; /* the rest of each is 0 */
+	unsigned max;
+	uint64_t expire;
+};
+enum mp_drop rt_redirect(const struct rt_redirect *);
+
+/*
  * Messages, as NetBSD's routing socket has them: to monitors (route.monitor) and to listeners in the process.
  */
 enum rtmsg_type {

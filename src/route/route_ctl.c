@@ -298,6 +298,8 @@ rt_change(const struct rt_spec *s)
 			error = rt_entry_regroup(t, e, g);
 		if (error)
 			return error;
+		if (!(s->flags & RTF_MODIFIED))
+			rt_redirect_forget(e);
 		if (e->re_kind == RT_CONNECTED && rt_entry_has_gw(e))
 			e->re_flags |= RTF_GATEWAY;
 		else
@@ -397,6 +399,8 @@ rt_entry_expired(struct rtentry *e)
 	struct rt_table *t = rt_table_of(e->re_group->family);
 
 	ASSERT_CONTROL();
+	if (rt_redirect_expired(e))
+		return;
 	if (rt_entry_pmtu(e) == 0) {
 		rt_delete_entry(t, e);
 		return;

@@ -344,6 +344,7 @@ rt_entry_remove(struct rt_table *t, struct rtentry *e)
 	while (*pe != e)
 		pe = &(*pe)->re_next;
 	*pe = e->re_next;
+	rt_redirect_forget(e);
 	rt_node_left(t, n);
 	rt_count(t, e, -1);
 	if (e->re_group != NULL)

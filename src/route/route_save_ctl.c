@@ -52,7 +52,7 @@ static bool
 save_wants(const struct rtentry *e)
 {
 	if (e == NULL || !(e->re_flags & RTF_STATIC) || (e->re_flags & RTF_LEARNED) ||
-	    (e->re_timed != NULL && e->re_timed->pmtu == 0))
+	    (e->re_timed != NULL && e->re_timed->pmtu == 0 && !(e->re_flags & RTF_MODIFIED)))
 		return false;
 	if (e->re_kind != RT_CONNECTED)
 		return e->re_kind == RT_STATIC;

@@ -33,6 +33,7 @@ struct rtentry {
 	uint8_t re_kind;		   /* [c] enum rt_kind */
 	bool re_infib;			   /* [c] false: workers do not look these up (IPv6 link-local, multicast) */
 	bool re_has_ifa;		   /* [c] */
+	bool re_redirected;		   /* [c] made by a redirect */
 	bool re_mtu_lock;		   /* [c] the MTU is the administrator's alone */
 	uint32_t re_flags;		   /* [c] RTF_*, without UP */
 	uint32_t re_mtu;		   /* [c] 0: the interface's */
@@ -45,6 +46,7 @@ struct rtentry {
 	TAILQ_ENTRY(rtentry) re_grouplink; /* [c] */
 	struct rt_group *re_admin;	   /* [c] what the administrator said, where a redirect modified it; or NULL */
 	union in_any re_ifa;		   /* [c] -ifa */
+	struct rt_path *re_asked;	   /* [c] the administrator's path, while a redirect has changed it; or NULL */
 	struct rt_timed *re_timed;	   /* [c] of those that go by themselves, or whose path MTU does; or NULL */
 };
 
@@ -231,6 +233,10 @@ extern _Atomic int ip_mtudisc, ip_mtudisc_timeout, ip6_pmtu_expire, pmtu_hiwat, 
 void rt_pmtu_gone(const struct rtentry *);
 void rt_pmtu_recheck(void);
 int rt_pmtu_setting(int old, int now);
+
+/* route_redirect_ctl.c */
+void rt_redirect_forget(struct rtentry *);
+bool rt_redirect_expired(struct rtentry *);
 
 /* route_expire_ctl.c, route_timer_ctl.c */
 int rt_expire_set(struct rtentry *, uint64_t when, uint32_t pmtu);

@@ -2,6 +2,7 @@
 /* Doubles of what src/ether uses: see ether_world.h. */
 #include "ether_world.h"
 #include "ip6/rtadv.h"
+#include "ip/redirect.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -455,12 +456,39 @@ rt_listen(void (*fn)(const struct rt_msg *))
 	return 0;
 }
 
+/* Redirects */
+bool world_redirects;
+struct world_redirect world_redirected;
+
+bool
+redirect_accepted(int family)
+{
+	return world_redirects;
+}
+
+enum mp_drop
+redirect_honour(
+    int family, struct ifnet *ifp, const union in_any *from, const union in_any *dst, const union in_any *gateway)
+{
+	world_redirected.n++;
+	world_redirected.from = *from;
+	world_redirected.dst = *dst;
+	world_redirected.gateway = *gateway;
+	return world_redirected.verdict;
+}
+
 /* Addresses */
 struct ifaddr *
 if_addr_find(struct ifnet *ifp, int family, const union in_any *a, bool usable)
 {
 	struct ifaddr *ifa;
 
+	if (ifp == NULL) {
+		TAILQ_FOREACH (ifp, &ifnet_list, if_list)
+			if ((ifa = if_addr_find(ifp, family, a, usable)) != NULL)
+				return ifa;
+		return NULL;
+	}
 	TAILQ_FOREACH (ifa, &ifp->if_addrs, ifa_list)
 		if (ifa->ifa_family == family && memcmp(a, &ifa->ifa_addr, family == AF_INET ? 4 : 16) == 0 &&
 		    !(usable && (ifa->ifa_flags & (IFA_TENTATIVE | IFA_DUPLICATED | IFA_DETACHED))))
@@ -697,6 +725,8 @@ world_start(void)
 	world_addr(&world_if[2], "fe80::1", 64, 0);
 	world_as_control();
 	world_silent = 0;
+	world_redirects = true;
+	world_redirected = (struct world_redirect){.verdict = DROP_COUNT};
 	neigh_init();
 	world_clear();
 }

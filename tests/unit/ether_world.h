@@ -62,6 +62,14 @@ void world_fib4(const char *addr, uint32_t nh);
 union in_any world_any(const char *);
 int world_call(const char *method, const char *params, json_t **result);
 
+/* Redirects that reached routing, the last one's fields, and what routing says of them */
+struct world_redirect {
+	unsigned n;
+	union in_any from, dst, gateway;
+	enum mp_drop verdict;
+};
+extern struct world_redirect world_redirected;
+extern bool world_redirects;  /* they are accepted */
 extern unsigned world_silent; /* what routes of several paths were told: a gateway does not answer */
 
 #endif
