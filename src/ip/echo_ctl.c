@@ -280,10 +280,6 @@ echo_target_route(struct echo_target *t)
 	}
 	t->blackhole = (r.flags & RTF_BLACKHOLE) != 0;
 	t->mtu = r.mtu != 0 ? r.mtu : r.ifp != NULL ? r.ifp->if_mtu : IPV4_MAXPACKET;
-	if (r.has_ifa && !t->has_src) {
-		t->src = r.ifa;
-		return 0;
-	}
 	if (r.has_ifa && !t->has_src && if_addr_find(NULL, t->family, &r.ifa, true) != NULL) {
 		t->src = r.ifa;
 		return 0;

@@ -246,9 +246,14 @@ rt_entry_change_flags(struct rtentry *e, const struct rt_spec *s)
 		mask |= RTF_BLACKHOLE;
 	if (s->flags & mask & RTF_STATIC)
 		mask |= RTF_DYNAMIC | RTF_MODIFIED | RTF_LEARNED;
-	if ((e->re_flags & RTF_LEARNED) && !(s->flags & RTF_LEARNED) && (mask & RTF_LEARNED) && e->re_timed != NULL) {
-		rt_pmtu_gone(e);
-		rt_expire_clear(e);
+	if (e->re_asked != NULL)
+		mask &= ~(uint32_t)RTF_MODIFIED; /* it leads where he asked for when the redirect's time is over */
+	if ((e->re_flags & RTF_LEARNED) && !(s->flags & RTF_LEARNED) && (mask & RTF_LEARNED)) {
+		rt_redirect_forget(e);
+		if (e->re_timed != NULL) {
+			rt_pmtu_gone(e);
+			rt_expire_clear(e);
+		}
 	}
 	if ((mask & RTF_MODIFIED) && !(s->flags & RTF_MODIFIED) && e->re_admin != NULL) {
 		rt_group_put(e->re_admin);
@@ -298,8 +303,11 @@ rt_change(const struct rt_spec *s)
 			error = rt_entry_regroup(t, e, g);
 		if (error)
 			return error;
-		if (!(s->flags & RTF_MODIFIED))
+		if (!(s->flags & RTF_MODIFIED)) {
+			if (e->re_asked != NULL)
+				rt_expire_clear(e); /* it was the redirect's time */
 			rt_redirect_forget(e);
+		}
 		if (e->re_kind == RT_CONNECTED && rt_entry_has_gw(e))
 			e->re_flags |= RTF_GATEWAY;
 		else
@@ -573,8 +581,10 @@ fib_insert(int family, const union in_any *addr, unsigned plen, uint32_t nh)
 	e->re_nh = nh;
 	e->re_flags = RTF_HOST | RTF_LLDATA;
 	error = rt_entry_insert(t, &key, plen, e);
-	if (error)
+	if (error) {
+		nexthop_release(e->re_limited);
 		free(e);
+	}
 	return error;
 }
 

@@ -114,7 +114,7 @@ rt_pmtu(int family, const union in_any *dst, uint32_t mtu, bool valid)
 		if (error == 0 && e->re_timed != NULL && e->re_timed->made)
 			error = rt_expire_set(e, when, 0);
 	} else {
-		error = rt_expire_set(e, when, mtu);
+		error = rt_entry_ends(e) ? 0 : rt_expire_set(e, when, mtu);
 		if (error == 0)
 			error = rt_entry_set_mtu(t, e, e->re_mtu, mtu);
 	}

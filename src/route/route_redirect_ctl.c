@@ -100,9 +100,9 @@ rt_redirect(const struct rt_redirect *r)
 	if (e->re_node->rn_plen == t->bits && e->re_timed != NULL && e->re_timed->made)
 		rt_delete_entry(t, e); /* a path MTU, of a path that is not taken any more */
 	else if (e->re_node->rn_plen == t->bits) {
-		if (e->re_group->npaths > 1)
-			return DROP_REDIRECT_ROUTE;
-		s.flags = RTF_MODIFIED; /* it is not the administrator who changes it */
+		if (e->re_group->npaths > 1 || (rt_entry_ends(e) && e->re_asked == NULL && !e->re_redirected))
+			return DROP_REDIRECT_ROUTE; /* one that goes by itself has no other time */
+		s.flags = RTF_MODIFIED;		    /* it is not the administrator who changes it */
 		if (e->re_redirected)
 			reason = rt_change(&s) == 0 ? DROP_COUNT : DROP_REDIRECT_ROUTE;
 		else
@@ -154,7 +154,7 @@ rt_redirect_expired(struct rtentry *e)
 	asked = *e->re_asked;
 	rt_key_addr(t->family, &e->re_node->rn_key, &s.dst);
 	rt_expire_clear(e);
-	if (rt_change(&s) != 0)
+	if (rt_change(&s) != 0 && e->re_asked != NULL)
 		(void)rt_expire_set(e, mp_now_ms() + REDIRECT_RETRY_MS, 0);
 	return true;
 }

@@ -59,6 +59,13 @@ struct rt_timed {
 	TAILQ_ENTRY(rt_timed) link; /* [c] of that list */
 };
 
+/* => control; there is a time at which the route goes, or leads where it was asked to again: no path MTU has one besides */
+static inline bool
+rt_entry_ends(const struct rtentry *e)
+{
+	return e->re_timed != NULL && e->re_timed->pmtu == 0;
+}
+
 struct rt_node {
 	struct rt_key rn_key;	     /* [c] */
 	struct rt_node *rn_child[2]; /* [c] by the bit after the prefix */

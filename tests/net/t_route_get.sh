@@ -86,6 +86,8 @@ ifa_body() {
 	run A route change default 10.0.0.2 -ifa 10.0.0.11
 	shows A "local addr: 10.0.0.11$" route -n get 10.0.1.1
 	source_is 10.0.0.11
+	run A ifconfig shmif0 inet 10.0.0.11 -alias # it is not ours any more
+	source_is 10.0.0.1
 	run A route change default -ifa 10.0.0.1
 	source_is 10.0.0.1
 	run A route delete default

@@ -1347,7 +1347,9 @@ static void
 test_pmtu(void **state)
 {
 	union in_any far = addr("20.0.0.1"), near = addr("10.0.0.5"), six = addr("2001:db8:9::1");
+	struct rt_path p[1];
 	struct rt_result r;
+	struct rt_spec s;
 	uint64_t next;
 
 	ip_mtudisc = 1;
@@ -1408,11 +1410,78 @@ test_pmtu(void **state)
 	assert_int_equal(rt_lookup(AF_INET6, &six, 0, &r), 0);
 	assert_int_equal(r.mtu, 1500);
 
+	/* one that goes by itself goes when it should */
+	s = spec("20.0.0.8/32", p, "10.0.0.1", NULL);
+	s.expire = clock_ms + 20000;
+	assert_int_equal(rt_add(&s), 0);
+	far = addr("20.0.0.8");
+	assert_true(rt_pmtu(AF_INET, &far, 1100, true));
+	assert_int_equal(rt_lookup(AF_INET, &far, 0, &r), 0);
+	assert_int_equal(r.mtu, 1100);
+	while (rt_expire_run(clock_ms + 20000, &next))
+		continue;
+	assert_int_equal(rt_lookup(AF_INET, &far, 0, &r), 0);
+	assert_int_equal(r.plen, 8);
+
 	assert_true(rt_pmtu(AF_INET, &near, 1000, false));
 	assert_int_equal(rt_pmtu_setting(1, 0), 0);
 	while (rt_expire_run(clock_ms, &next))
 		continue;
 	assert_string_equal(says("10.0.0.5"), "glean eth1");
+}
+
+/* Where a redirect has been, what the administrator says stays: his route does not go with the redirect's time. */
+static void
+test_redirect(void **state)
+{
+	struct rt_redirect rd = {.family = AF_INET,
+	    .ifp = &eth1,
+	    .from = addr("10.0.0.1"),
+	    .dst = addr("20.0.0.1"),
+	    .gateway = addr("10.0.0.3"),
+	    .max = 4,
+	    .expire = clock_ms + 1000};
+	struct rt_path p[1];
+	struct rt_spec s;
+	uint64_t next;
+
+	ifaddr_add(&eth1, "10.0.0.9/24", NULL);
+	assert_int_equal(add("0.0.0.0/0", "10.0.0.1", NULL), 0);
+
+	/* he leads a host route elsewhere that a redirect had modified */
+	assert_int_equal(add("20.0.0.1/32", "10.0.0.1", NULL), 0);
+	assert_int_equal(rt_redirect(&rd), DROP_COUNT);
+	assert_string_equal(says("20.0.0.1"), "via 10.0.0.3 eth1");
+	s = spec("20.0.0.1/32", p, "10.0.0.4", NULL);
+	s.flags = s.flags_mask = RTF_STATIC;
+	assert_int_equal(rt_change(&s), 0);
+	while (rt_expire_run(clock_ms + 1000, &next))
+		continue;
+	assert_string_equal(says("20.0.0.1"), "via 10.0.0.4 eth1");
+
+	/* he changes what a redirect made */
+	rd.dst = addr("20.0.0.2");
+	assert_int_equal(rt_redirect(&rd), DROP_COUNT);
+	s = spec("20.0.0.2/32", p, NULL, NULL);
+	s.mtu = 1400;
+	s.flags = s.flags_mask = RTF_STATIC;
+	assert_int_equal(rt_change(&s), 0);
+	rd.from = addr("10.0.0.3");
+	rd.gateway = addr("10.0.0.1");
+	assert_int_equal(rt_redirect(&rd), DROP_COUNT);
+	assert_string_equal(says("20.0.0.2"), "via 10.0.0.1 eth1");
+	while (rt_expire_run(clock_ms + 1000, &next))
+		continue;
+	assert_string_equal(says("20.0.0.2"), "via 10.0.0.3 eth1");
+
+	/* one that goes by itself is not led elsewhere for longer */
+	s = spec("20.0.0.3/32", p, "10.0.0.1", NULL);
+	s.expire = clock_ms + 500;
+	assert_int_equal(rt_add(&s), 0);
+	rd.from = addr("10.0.0.1");
+	rd.dst = addr("20.0.0.3");
+	rd.gateway = addr("10.0.0.3");
+	assert_int_equal(rt_redirect(&rd), DROP_REDIRECT_ROUTE);
 }
 
 /* Moves faster than the FIB follows: what a next hop that is held led to is never what others have by then. */
@@ -1478,6 +1547,7 @@ main(void)
 	    TEST(test_cursor),
 	    TEST(test_mtu),
 	    TEST(test_pmtu),
+	    TEST(test_redirect),
 	    TEST(test_overflow),
 	};
 
