@@ -134,7 +134,7 @@ icmp6_count_in(struct worker *w, uint8_t type)
 
 /*
  * => is m, or what it is a fragment of, something that errors are not about: an error itself, a redirect, or a later
- * fragment of what may be one?  Follows the headers by reading only.
+ * fragment of what may be one (none is longer than IPV6_MINMTU)?  Follows the headers by reading only.
  */
 static bool
 icmp6_is_error(const struct rte_mbuf *m)
@@ -164,8 +164,9 @@ icmp6_is_error(const struct rte_mbuf *m)
 			p = rte_pktmbuf_read(m, off, 8, buf);
 			if (p == NULL)
 				return false;
-			if ((p[2] | (p[3] & 0xf8)) != 0) /* what begins it, the first fragment has */
-				return p[0] == IPPROTO_ICMPV6;
+			uint32_t at = (uint32_t)p[2] << 8 | (p[3] & 0xf8);
+			if (at != 0) /* what begins it, the first fragment has */
+				return p[0] == IPPROTO_ICMPV6 && at < IPV6_MINMTU;
 			nxt = p[0];
 			off += 8;
 			break;

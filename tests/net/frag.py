@@ -73,7 +73,7 @@ for v6 in (False, True):
     case("behind the last", v6, [frag(v6, i, d[800:], 800, 0), frag(v6, i, d[:80], 1600, 1)], OVERLAP=2)
     case("nothing, and more to come", v6, [frag(v6, next(ids), b"", 8, 1)], BAD=1)
     case("not in units of eight", v6, [frag(v6, next(ids), d[:13], 0, 1)], BAD=1, error=(4, 0, 4) if v6 else None)
-    case("beyond 65535", v6, [frag(v6, next(ids), d[:400], 65528, 0)], BAD=1)
+    case("beyond 65535", v6, [frag(v6, next(ids), d[:400], 65528, 0)], BAD=1, error=(4, 0, 42) if v6 else None)
     i = next(ids)
     case("marked on the way", v6, [frag(v6, i, d[:400], 0, 1, 2), frag(v6, i, d[400:], 400, 0, 3)], reply=1)
     i = next(ids)
