@@ -124,6 +124,19 @@ nd_learn_router(struct ifnet *ifp, const union in_any *addr, const uint8_t *llad
 		nud_learn(n, lladdr, false);
 }
 
+/* The sender says whether it is a router: one that is none any more is not chosen (RFC 4861 section 7.2.5). */
+static void
+nd_set_router(struct neigh *n, bool router)
+{
+	bool was = (n->n_flags & NEIGH_F_ROUTER) != 0;
+
+	if (router == was)
+		return;
+	n->n_flags ^= NEIGH_F_ROUTER;
+	if (was)
+		nd6_not_router(n->n_ifp, &n->n_addr.in6);
+}
+
 /* The target of a neighbour message: an address that a host can have. */
 static bool
 nd_target(struct nd_msg *msg)
@@ -244,7 +257,7 @@ nd_advertisement(struct nd_msg *msg)
 	if (n->n_state == NEIGH_INCOMPLETE) {
 		if (lladdr == NULL)
 			return NULL;
-		n->n_flags = (uint8_t)((n->n_flags & ~NEIGH_F_ROUTER) | ((flags & ND_NA_ROUTER) ? NEIGH_F_ROUTER : 0));
+		nd_set_router(n, (flags & ND_NA_ROUTER) != 0);
 		nud_learn(n, lladdr, solicited);
 		return NULL;
 	}
@@ -258,7 +271,7 @@ nd_advertisement(struct nd_msg *msg)
 			nud_stale(n);
 		return NULL;
 	}
-	n->n_flags = (uint8_t)((n->n_flags & ~NEIGH_F_ROUTER) | ((flags & ND_NA_ROUTER) ? NEIGH_F_ROUTER : 0));
+	nd_set_router(n, (flags & ND_NA_ROUTER) != 0);
 	if (changed)
 		nud_learn(n, lladdr, solicited);
 	else if (solicited)
@@ -270,6 +283,8 @@ nd_advertisement(struct nd_msg *msg)
 static const char *
 nd_router_solicitation(struct nd_msg *msg)
 {
+	struct neigh *n;
+
 	if (msg->len < ND_RS_LEN)
 		return "short router solicitation";
 	if (!nd_options(msg, ND_RS_LEN))
@@ -279,6 +294,9 @@ nd_router_solicitation(struct nd_msg *msg)
 	COUNT(mp_control(), ND_RCVD_RS);
 	if (nd_forwarding())
 		nd_learn_source(msg);
+	n = neigh_find(msg->ifp, AF_INET6, &msg->src, false);
+	if (n != NULL)
+		nd_set_router(n, false);
 	rtadv_solicited(msg->ifp);
 	return NULL;
 }

@@ -172,6 +172,8 @@ void
 nud_stale(struct neigh *n)
 {
 	ASSERT_CONTROL();
+	if (n->n_flags & NEIGH_F_TEMP) /* it ends when the administrator said */
+		return;
 	neigh_to_state(n, NEIGH_STALE);
 	(void)nexthop_used(n->n_nh); /* what was sent before does not count */
 	neigh_timer_set(&n->n_timer, nud_poll_time(neigh_clock()));
@@ -189,6 +191,8 @@ nud_confirm(struct neigh *n)
 
 	ASSERT_CONTROL();
 	n->n_confirmed = now;
+	if (n->n_flags & NEIGH_F_TEMP)
+		return;
 	neigh_to_state(n, NEIGH_REACHABLE);
 	neigh_timer_set(&n->n_timer, now + (time < keep ? time : keep));
 }

@@ -185,6 +185,20 @@ nd6_router_flush(const struct ifnet *ifp)
 	}
 }
 
+/* The route goes with the timer: the neighbour is being looked at. */
+void
+nd6_not_router(struct ifnet *ifp, const struct in6_addr *addr)
+{
+	struct nd_if *n = nd_if_find(ifp);
+	struct nd_router *r = n != NULL ? router_find(n, addr) : NULL;
+
+	ASSERT_CONTROL();
+	if (r == NULL)
+		return;
+	r->expire = 0;
+	nd6_timer_set(n, true);
+}
+
 /* A new router makes room for itself at nobody's cost: who comes first stays. */
 static struct nd_router *
 router_new(struct nd_if *n, const struct in6_addr *addr)

@@ -55,6 +55,8 @@ void nd6_ifaddr_gone(struct ifaddr *);
 bool nd6_ifaddr_by_router(const struct ifaddr *, const struct in6_addr *router);
 /* => control; another host has the address */
 void nd6_ifaddr_duplicated(struct ifaddr *);
+/* => control; the neighbour says that it is no router any more */
+void nd6_not_router(struct ifnet *, const struct in6_addr *);
 /* => control; the setting is stored already */
 void nd6_forwarding_changed(bool on);
 /* => control; emits "ndp -i" lines of what was set by hand (config.save) */

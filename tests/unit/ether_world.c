@@ -298,6 +298,14 @@ nd6_ra_input(struct rte_mbuf *m)
 	packet_free(m);
 }
 
+unsigned world_not_router;
+
+void
+nd6_not_router(struct ifnet *ifp, const struct in6_addr *addr)
+{
+	world_not_router++;
+}
+
 uint32_t
 nd_if_mtu(const struct ifnet *ifp)
 {

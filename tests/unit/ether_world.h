@@ -69,7 +69,8 @@ struct world_redirect {
 	enum mp_drop verdict;
 };
 extern struct world_redirect world_redirected;
-extern bool world_redirects;  /* they are accepted */
-extern unsigned world_silent; /* what routes of several paths were told: a gateway does not answer */
+extern bool world_redirects;	  /* they are accepted */
+extern unsigned world_not_router; /* neighbours that said that they are none any more */
+extern unsigned world_silent;	  /* what routes of several paths were told: a gateway does not answer */
 
 #endif

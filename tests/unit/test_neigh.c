@@ -629,6 +629,174 @@ test_nd_rules(void **state)
 	assert_int_equal(hop("fe80::9")->nh_type, NH_FORWARD);
 }
 
+#define RS 133
+
+enum { LL_NONE, LL_SAME, LL_NEW };
+
+/* Brings a fresh entry of the host into the state, its link address the peer's, not a router. */
+static struct neigh *
+host_in(enum neigh_state want, const char *us, const char *host)
+{
+	if (find(host) != NULL)
+		neigh_delete(find(host), DROP_NEIGH_FLUSHED);
+	world_wait(2000); /* that it is asked again at once */
+	if (want == NEIGH_INCOMPLETE || want == NEIGH_REACHABLE)
+		output(us, host);
+	if (want == NEIGH_REACHABLE)
+		nd(NA, 0x60, host, us, host, 2, peer);
+	if (want == NEIGH_STALE || want == NEIGH_DELAY || want == NEIGH_PROBE)
+		nd(NS, 0, host, "ff02::1:ff00:1", us, 1, peer);
+	if (want == NEIGH_DELAY || want == NEIGH_PROBE)
+		output(us, host);
+	for (unsigned t = 0; t < 7000 && state_of(host) != (int)want && want == NEIGH_PROBE; t += 50)
+		world_wait(50);
+	assert_int_equal(state_of(host), want);
+	world_clear();
+	return find(host);
+}
+
+/* The host tells its address, or a router tells it, without answering us: a solicitation, an advertisement of a router. */
+static void
+tells(unsigned how, const char *us, const char *host, unsigned ll)
+{
+	const uint8_t *lladdr = ll == LL_NEW ? other : peer;
+	union in_any a = world_any(host);
+	uint8_t b[16] = {RS};
+
+	switch (how) {
+	case 0:
+		nd(NS, 0, host, "ff02::1:ff00:1", us, ll != LL_NONE ? 1 : 0, ll != LL_NONE ? lladdr : NULL);
+		break;
+	case 1:
+		b[8] = 1;
+		b[9] = 1;
+		memcpy(b + 10, lladdr, 6);
+		nd_full(lladdr, host, "ff02::2", 255, b, ll != LL_NONE ? 16 : 8);
+		break;
+	case 2:
+		nd_learn_router(&world_if[1], &a, ll != LL_NONE ? lladdr : NULL);
+		break;
+	}
+}
+
+/* RFC 4861, appendix C: every event in every state; section 7.2.5 where the two differ. */
+static void
+test_appendix_c(void **state)
+{
+	static const enum neigh_state states[] = {
+	    NEIGH_INCOMPLETE, NEIGH_REACHABLE, NEIGH_STALE, NEIGH_DELAY, NEIGH_PROBE};
+	const char *us = "2001:db8:1::1", *host = "2001:db8:1::9";
+
+	for (unsigned k = 0; k < 5 * 24; k++) {
+		enum neigh_state s = states[k / 24], want = s;
+		bool router = k & 1, solicited = k & 2, override = k & 4, learnt = false;
+		unsigned ll = k / 8 % 3,
+			 flags = (router ? 0x80u : 0) | (solicited ? 0x40u : 0) | (override ? 0x20u : 0);
+		bool told = true, incomplete = s == NEIGH_INCOMPLETE;
+		struct neigh *n = host_in(s, us, host);
+
+		n->n_flags ^= router ? 0 : NEIGH_F_ROUTER; /* the flag is to change */
+		nd(NA, flags, host, solicited ? us : "ff02::1", host, ll != LL_NONE ? 2 : 0,
+		    ll == LL_NONE  ? NULL
+		    : ll == LL_NEW ? other
+				   : peer);
+		if (incomplete && ll == LL_NONE) {
+			told = false; /* silently discarded */
+		} else if (incomplete) {
+			want = solicited ? NEIGH_REACHABLE : NEIGH_DELAY; /* stale, and what waited used it */
+			learnt = true;
+		} else if (ll == LL_NEW && !override) {
+			want = s == NEIGH_REACHABLE ? NEIGH_STALE : s;
+			told = false;
+		} else if (solicited) {
+			want = NEIGH_REACHABLE;
+			learnt = ll == LL_NEW;
+		} else if (ll == LL_NEW) {
+			want = NEIGH_STALE;
+			learnt = true;
+		}
+		if (state_of(host) != (int)want)
+			print_error("advertisement %#x, link address %u, in state %u\n", flags, ll, s);
+		assert_int_equal(state_of(host), want);
+		assert_int_equal((n->n_flags & NEIGH_F_ROUTER) != 0, told ? router : !router);
+		if (learnt)
+			assert_memory_equal(n->n_lladdr, ll == LL_NEW ? other : peer, 6);
+		else if (!incomplete)
+			assert_memory_equal(n->n_lladdr, peer, 6);
+		assert_int_equal(world_count(W_SENT), incomplete && learnt);
+		assert_int_equal(n->n_qlen, incomplete && !learnt);
+	}
+	for (unsigned k = 0; k < 5 * 9; k++) {
+		enum neigh_state s = states[k / 9];
+		unsigned how = k / 3 % 3, ll = k % 3;
+		struct neigh *n = host_in(s, us, host);
+		bool learnt = ll == LL_NEW || (s == NEIGH_INCOMPLETE && ll == LL_SAME);
+		bool answered = how == 0 && ll == LL_NONE; /* by what we know, as any packet */
+
+		n->n_flags |= how == 1 ? NEIGH_F_ROUTER : 0;
+		tells(how, us, host, ll);
+		if (s == NEIGH_INCOMPLETE)
+			assert_int_equal(state_of(host), learnt ? NEIGH_DELAY : NEIGH_INCOMPLETE);
+		else
+			assert_int_equal(state_of(host), learnt				? NEIGH_STALE
+							 : answered && s == NEIGH_STALE ? NEIGH_DELAY
+											: s);
+		if (learnt || s != NEIGH_INCOMPLETE)
+			assert_memory_equal(n->n_lladdr, learnt && ll == LL_NEW ? other : peer, 6);
+		assert_int_equal((n->n_flags & NEIGH_F_ROUTER) != 0, how == 2);
+		if (!answered)
+			assert_int_equal(world_count(W_SENT), learnt && s == NEIGH_INCOMPLETE);
+	}
+	/* no entry: whoever tells his address is stale, and nobody else makes one */
+	for (unsigned k = 0; k < 9; k++) {
+		if (find(host) != NULL)
+			neigh_delete(find(host), DROP_NEIGH_FLUSHED);
+		tells(k / 3, us, host, k % 3);
+		/* a question without an address is answered, for which we ask */
+		assert_int_equal(state_of(host), k % 3 != LL_NONE ? NEIGH_STALE : k == 0 ? NEIGH_INCOMPLETE : -1);
+	}
+	neigh_delete(find(host), DROP_NEIGH_FLUSHED);
+	for (unsigned flags = 0; flags < 8; flags++)
+		for (unsigned ll = 0; ll < 2; ll++) {
+			nd(NA, flags << 5, host, flags & 2 ? us : "ff02::1", host, ll ? 2 : 0, ll ? peer : NULL);
+			assert_int_equal(state_of(host), -1);
+		}
+	/* who is not a router any more is none to choose from */
+	world_not_router = 0;
+	host_in(NEIGH_STALE, us, host)->n_flags |= NEIGH_F_ROUTER;
+	nd(NA, 0xc0, host, us, host, 2, peer);
+	assert_int_equal(world_not_router, 0);
+	nd(NA, 0x40, host, us, host, 2, peer);
+	assert_int_equal(world_not_router, 1);
+}
+
+/* Entries set by hand: those for good do not change, those for a while end when they were to, unless overwritten. */
+static void
+test_by_hand(void **state)
+{
+	const char *us = "2001:db8:1::1", *host = "2001:db8:1::9";
+
+	for (unsigned flags = 0; flags < 8; flags++)
+		for (unsigned ll = 0; ll < 3; ll++) {
+			const uint8_t *lladdr = ll == LL_NEW ? other : peer;
+			bool overwritten = ll == LL_NEW && (flags & 1) != 0;
+			struct neigh *n = host_in(NEIGH_STALE, us, host);
+
+			nud_permanent(n, peer, 0);
+			nd(NA, flags << 5, host, flags & 2 ? us : "ff02::1", host, ll ? 2 : 0, ll ? lladdr : NULL);
+			assert_int_equal(state_of(host), NEIGH_PERMANENT);
+			assert_memory_equal(n->n_lladdr, peer, 6);
+			nud_permanent(n, peer, world_now + 20000);
+			nd(NA, flags << 5, host, flags & 2 ? us : "ff02::1", host, ll ? 2 : 0, ll ? lladdr : NULL);
+			assert_int_equal((n->n_flags & NEIGH_F_TEMP) != 0, !overwritten);
+			assert_memory_equal(n->n_lladdr, overwritten ? other : peer, 6);
+			world_wait(19000);
+			assert_non_null(find(host));
+			world_wait(1100);
+			assert_int_equal(find(host) != NULL, overwritten);
+		}
+}
+
 static void
 test_nd_hostile(void **state)
 {
@@ -1457,6 +1625,8 @@ main(void)
 	    T(test_arp_conflict),
 	    T(test_arp_hostile),
 	    T(test_nd_rules),
+	    T(test_appendix_c),
+	    T(test_by_hand),
 	    T(test_nd_hostile),
 	    T(test_dad),
 	    T(test_scan),
