@@ -15,7 +15,8 @@
 #include "ether/neigh.h"
 #include "ether/neigh_var.h"
 
-#define ROOM_SEARCH 32 /* entries looked at to find one that may go */
+#define ROOM_SEARCH  32 /* entries looked at to find one that may go */
+#define ROOM_AT_ONCE 64 /* entries that go for one: where the limit was lowered far, the rest goes for the next */
 
 static struct neigh_home *homes[2][MP_MAXIF]; /* [c] */
 
@@ -132,7 +133,7 @@ neigh_make_room(struct neigh *n)
 	unsigned max = (unsigned)atomic_load_explicit(nf->nf_maxincomplete, memory_order_relaxed);
 
 	ASSERT_CONTROL();
-	while (nf->nf_count[NEIGH_INCOMPLETE] >= max) {
+	for (unsigned gone = 0; nf->nf_count[NEIGH_INCOMPLETE] >= max && gone < ROOM_AT_ONCE; gone++) {
 		struct neigh_home *h = room_victim(nf, n->n_home, true);
 
 		if (h == NULL || !room_recycle(h, NEIGH_INCOMPLETE))
@@ -150,7 +151,7 @@ neigh_room(struct ifnet *ifp, int family)
 	unsigned max = (unsigned)atomic_load_explicit(nf->nf_maxentries, memory_order_relaxed);
 
 	ASSERT_CONTROL();
-	while (nf->nf_total >= max) {
+	for (unsigned gone = 0; nf->nf_total >= max && gone < ROOM_AT_ONCE; gone++) {
 		struct neigh_home *own = homes[family == AF_INET6][ifp->if_index], *h = room_victim(nf, own, false);
 		unsigned i = 0;
 

@@ -13,8 +13,8 @@
 
 #include "route/route_var.h"
 
-struct rt_table rt_table4 = {.family = AF_INET, .bits = 32};
-struct rt_table rt_table6 = {.family = AF_INET6, .bits = 128};
+struct rt_table rt_table4 = {.family = AF_INET, .bits = 32, .neighs = TAILQ_HEAD_INITIALIZER(rt_table4.neighs)};
+struct rt_table rt_table6 = {.family = AF_INET6, .bits = 128, .neighs = TAILQ_HEAD_INITIALIZER(rt_table6.neighs)};
 
 static uint64_t
 load64(const uint8_t *p)

@@ -283,10 +283,14 @@ rt_node_left(struct rt_table *t, struct rt_node *n)
 }
 
 static void
-rt_count(struct rt_table *t, const struct rtentry *e, int by)
+rt_count(struct rt_table *t, struct rtentry *e, int by)
 {
 	if (e->re_kind == RT_NEIGH) {
 		t->nneigh += by;
+		if (by > 0)
+			TAILQ_INSERT_TAIL(&t->neighs, e, re_grouplink);
+		else
+			TAILQ_REMOVE(&t->neighs, e, re_grouplink);
 		return;
 	}
 	t->nroutes += by;

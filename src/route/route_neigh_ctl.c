@@ -34,10 +34,23 @@ recheck_node(struct rt_table *t, struct rt_node *n)
 	return false;
 }
 
+/* Few neighbours, however many routes there are.  By key: what one leads to may take others along. */
 static void
-recheck_now(struct rt_node *n, void *arg)
+recheck_now(struct rt_table *t, const struct rt_node *n)
 {
-	(void)recheck_node(arg, n);
+	struct rt_cursor under[RECHECK_AT_ONCE];
+	const struct rtentry *e;
+	unsigned k = 0;
+
+	TAILQ_FOREACH (e, &t->neighs, re_grouplink)
+		if (e->re_node != n && rt_key_covers(&n->rn_key, n->rn_plen, &e->re_node->rn_key))
+			under[k++] = (struct rt_cursor){.key = e->re_node->rn_key, .plen = e->re_node->rn_plen};
+	while (k-- > 0) {
+		struct rt_node *below = rib_find(t, &under[k].key, under[k].plen);
+
+		if (below != NULL)
+			(void)recheck_node(t, below);
+	}
 }
 
 static bool
@@ -72,8 +85,7 @@ rt_neigh_recheck(struct rt_table *t, struct rt_node *n)
 
 	ASSERT_CONTROL();
 	if (t->nneigh <= RECHECK_AT_ONCE) {
-		for (unsigned i = 0; i < 2; i++)
-			rib_walk(n->rn_child[i], recheck_now, t);
+		recheck_now(t, n);
 		return;
 	}
 	if (!r->slice.queued) {

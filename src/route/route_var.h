@@ -43,7 +43,7 @@ struct rtentry {
 	struct ifaddr *re_owner;	   /* [c] whose address it comes from */
 	struct rtentry *re_sibling;	   /* [c] the owner's next */
 	struct rt_group *re_group;	   /* [c] or NULL */
-	TAILQ_ENTRY(rtentry) re_grouplink; /* [c] */
+	TAILQ_ENTRY(rtentry) re_grouplink; /* [c] of the group; of RT_NEIGH: the table's */
 	struct rt_group *re_admin;	   /* [c] what the administrator said, where a redirect modified it; or NULL */
 	union in_any re_ifa;		   /* [c] -ifa */
 	struct rt_path *re_asked;	   /* [c] the administrator's path, while a redirect has changed it; or NULL */
@@ -89,13 +89,14 @@ rt_cover_leads(uint32_t cover)
 }
 
 struct rt_table {
-	int family;	      /* [c] */
-	unsigned bits;	      /* [c] */
-	struct rt_node *root; /* [c] */
-	uint32_t nneigh;      /* [c] entries of RT_NEIGH */
-	uint32_t nparked;     /* [c] nodes that are parked */
-	uint32_t nroutes;     /* [c] all others */
-	uint32_t nhidden;     /* [c] of those, what users do not see (rt_entry_visible) */
+	int family;		      /* [c] */
+	unsigned bits;		      /* [c] */
+	struct rt_node *root;	      /* [c] */
+	uint32_t nneigh;	      /* [c] entries of RT_NEIGH */
+	TAILQ_HEAD(, rtentry) neighs; /* [c] those, by re_grouplink */
+	uint32_t nparked;	      /* [c] nodes that are parked */
+	uint32_t nroutes;	      /* [c] all others */
+	uint32_t nhidden;	      /* [c] of those, what users do not see (rt_entry_visible) */
 };
 extern struct rt_table rt_table4, rt_table6;
 

@@ -1045,6 +1045,23 @@ test_full(void **state)
 	assert_int_equal(neigh_inet.nf_count[NEIGH_REACHABLE] + neigh_inet.nf_count[NEIGH_DELAY], 99);
 	output("10.0.1.1", "10.0.1.250");
 	assert_int_equal(state_of("10.0.1.250"), NEIGH_INCOMPLETE);
+	/* A limit that is far lower than it was takes its time, so that control does not. */
+	*neigh_inet.nf_maxentries = 8192;
+	for (unsigned i = 3; i < 250; i++) {
+		snprintf(addr, sizeof(addr), "10.0.1.%u", i);
+		arp(1, peer, addr, "10.0.1.1");
+	}
+	assert_true(neigh_inet.nf_total > 200);
+	*neigh_inet.nf_maxentries = 10;
+	for (unsigned i = 3; i < 10; i++) {
+		unsigned was = neigh_inet.nf_total;
+
+		snprintf(addr, sizeof(addr), "10.0.2.%u", i);
+		arp_full(2, peer, 1, peer, addr, "10.0.2.1");
+		assert_true(neigh_inet.nf_total + 64 >= was);
+		assert_true(neigh_inet.nf_total < was || was <= 10);
+	}
+	assert_true(neigh_inet.nf_total <= 10);
 	*neigh_inet.nf_maxentries = 8192;
 	nexthop_release(gw);
 }
