@@ -40,7 +40,7 @@ struct parser {
 	const char *file, *text;
 	char *err;
 	size_t errlen;
-	unsigned ncaps;
+	unsigned ncaps, ntc;
 	struct cap caps[MAXCAPS];
 };
 
@@ -210,14 +210,12 @@ entry_named(const char *p, const char *end, const char *name)
 
 /* The capabilities of the entry, and of those that it refers to.  *found: there is one of this name */
 static bool
-read_entry(struct parser *ps, const char *name, unsigned depth, unsigned from_line, bool *found)
+read_entry(struct parser *ps, const char *name, bool *found)
 {
 	const char *p = ps->text, *end, *q;
 	unsigned line = 1;
 
 	*found = false;
-	if (depth > MAXTC)
-		return fail(ps, from_line, "tc: entries that refer to one another");
 	for (; *p != '\0'; p = *end != '\0' ? end + 1 : end, line++) {
 		unsigned first = line, before = ps->ncaps;
 		char next[MAXVALUE];
@@ -267,8 +265,10 @@ read_entry(struct parser *ps, const char *name, unsigned depth, unsigned from_li
 			i--;
 			if (c.kind != '=')
 				return fail(ps, c.line, "tc: =name is needed");
+			if (ps->ntc++ == MAXTC) /* in all: a reference may be repeated in what it leads to */
+				return fail(ps, c.line, "tc: entries that refer to one another");
 			snprintf(next, sizeof(next), "%.*s", (int)c.len, c.value);
-			if (!read_entry(ps, next, depth + 1, c.line, &there))
+			if (!read_entry(ps, next, &there))
 				return false;
 			if (!there)
 				return fail(ps, c.line, "tc: there is no entry '%s'", next);
@@ -572,9 +572,9 @@ rtadv_conf_parse(const char *file, const char *text, const char *ifname, char *e
 		ps->text = text != NULL ? text : "";
 		ps->err = err;
 		ps->errlen = errlen;
-		ok = read_entry(ps, ifname, 0, 0, &found);
+		ok = read_entry(ps, ifname, &found);
 		if (ok && !found)
-			ok = read_entry(ps, "default", 0, 0, &found);
+			ok = read_entry(ps, "default", &found);
 	}
 	ok = ok && header(ps, conf) && prefixes(ps, conf) && routes(ps, conf) && servers(ps, conf) && domains(ps, conf);
 	free(ps);

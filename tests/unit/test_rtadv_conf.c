@@ -2,8 +2,10 @@
 /* rtadvd.conf(5): what is read, what goes without saying, what is wrong where; and texts that are cut and garbled. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <arpa/inet.h>
 #include <cmocka.h>
@@ -105,6 +107,7 @@ test_errors(void **state)
 	    {"wm0:raflags#0x10:\n", "F:1: raflags: a preference of 10 is reserved"},
 	    {"wm0:%:\n", "F:1: '%' is no capability"},
 	    {"wm0:tc:\n", "F:1: tc: =name is needed"},
+	    {"wm0:tc=b:\nb:tc=wm0:\n", "F:1: tc: entries that refer to one another"},
 	    {"wm0:rltime#70000:\n", "F:1: rltime: 70000 is out of range (0 to 65535)"},
 	};
 
@@ -140,6 +143,26 @@ test_garbled(void **state)
 	}
 }
 
+/* Entries that refer to others many times over end soon, whatever their depth. */
+static void
+test_references(void **state)
+{
+	static char text[8192];
+	size_t len = 0;
+
+	for (char entry = 'a'; entry < 'p'; entry++) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%c:", entry);
+		for (unsigned i = 0; i < 32; i++)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "tc=%c:", entry + 1);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "\n");
+	}
+	snprintf(text + len, sizeof(text) - len, "p:chlim#3:\n");
+	alarm(20);
+	assert_null(parse(text, "a"));
+	alarm(0);
+	assert_non_null(strstr(err, "tc: entries that refer to one another"));
+}
+
 int
 main(void)
 {
@@ -149,6 +172,7 @@ main(void)
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_garbled),
+	    cmocka_unit_test(test_references),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
