@@ -283,7 +283,7 @@ nd_advertisement(struct nd_msg *msg)
 static const char *
 nd_router_solicitation(struct nd_msg *msg)
 {
-	struct neigh *n;
+	struct neigh *n = NULL;
 
 	if (msg->len < ND_RS_LEN)
 		return "short router solicitation";
@@ -292,9 +292,10 @@ nd_router_solicitation(struct nd_msg *msg)
 	if (IN6_IS_ADDR_UNSPECIFIED(&msg->src.in6) && msg->source_lladdr != NULL)
 		return "router solicitation from :: with a source";
 	COUNT(mp_control(), ND_RCVD_RS);
-	if (nd_forwarding())
+	if (nd_forwarding()) { /* a host does nothing with it (section 6.1.1) */
 		nd_learn_source(msg);
-	n = neigh_find(msg->ifp, AF_INET6, &msg->src, false);
+		n = neigh_find(msg->ifp, AF_INET6, &msg->src, false);
+	}
 	if (n != NULL)
 		nd_set_router(n, false);
 	rtadv_solicited(msg->ifp);

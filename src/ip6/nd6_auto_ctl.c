@@ -94,7 +94,9 @@ static void
 auto_lifetimes(struct nd_if *n, struct ifaddr *ifa, const struct nd_ra_prefix *said)
 {
 	uint64_t now = mp_now_ms();
-	uint64_t valid = nd_ends(now, nd6_valid_lifetime(nd_left(now, ifa->ifa_valid), said->valid));
+	uint32_t left = nd_left(now, ifa->ifa_valid), life = nd6_valid_lifetime(left, said->valid);
+	/* What is left stays what it is: rounded up again by each message it would never end. */
+	uint64_t valid = life == left ? ifa->ifa_valid : nd_ends(now, life);
 	uint64_t preferred = nd_ends(now, said->preferred);
 	const struct nd_temp *t = temp_find(n, &ifa->ifa_addr.in6);
 
@@ -209,7 +211,7 @@ nd6_temp_run(struct nd_if *n, uint64_t now)
 		bool failed = t->failed;
 
 		later = TAILQ_NEXT(t, list);
-		if (ifa == NULL || t->succeeded)
+		if (ifa == NULL || t->succeeded || (ifa->ifa_flags & IFA_TEMPORARY) == 0) /* set by hand since */
 			continue;
 		due = ifa->ifa_preferred - least(ifa->ifa_preferred, temp_regen_advance(n));
 		if (!failed && due > now) {
@@ -217,7 +219,7 @@ nd6_temp_run(struct nd_if *n, uint64_t now)
 			continue;
 		}
 		t->succeeded = true;
-		p = nd6_prefix_of(n, &addr.in6);
+		p = nd6_prefix_of(n, ifa);
 		if (failed)
 			(void)if_addr_delete(n->ifp, AF_INET6, &addr); /* t is gone */
 		if (p == NULL || !SETTING(nd6_use_tempaddr))
@@ -258,7 +260,7 @@ nd6_ifaddr_gone(struct ifaddr *ifa)
 	struct nd_prefix *p;
 
 	ASSERT_CONTROL();
-	if (n == NULL || ifa->ifa_family != AF_INET6 || (ifa->ifa_flags & IFA_AUTOCONF) == 0)
+	if (n == NULL || ifa->ifa_family != AF_INET6)
 		return;
 	t = temp_find(n, &ifa->ifa_addr.in6);
 	if (t != NULL) {
@@ -266,8 +268,10 @@ nd6_ifaddr_gone(struct ifaddr *ifa)
 		n->ntemps--;
 		free(t);
 	}
+	if ((ifa->ifa_flags & IFA_AUTOCONF) == 0)
+		return;
 	/* As in NetBSD the prefix goes with its last address; both come again with the next advertisement. */
-	p = nd6_prefix_of(n, &ifa->ifa_addr.in6);
+	p = nd6_prefix_of(n, ifa);
 	if (p != NULL && auto_count(n, &p->said) == 0) {
 		p->orphan = true;
 		nd6_timer_set(n, true);
@@ -282,7 +286,7 @@ nd6_ifaddr_by_router(const struct ifaddr *ifa, const struct in6_addr *router)
 	const struct nd_router *r;
 
 	ASSERT_CONTROL();
-	if (n == NULL || (p = nd6_prefix_of(n, &ifa->ifa_addr.in6)) == NULL)
+	if (n == NULL || (p = nd6_prefix_of(n, ifa)) == NULL)
 		return false;
 	TAILQ_FOREACH (r, &nd_routers, list)
 		if (r->ifp == ifa->ifa_ifp && IN6_ARE_ADDR_EQUAL(&r->addr, router))

@@ -227,10 +227,10 @@ nd_own_json(struct ifnet *ifp, const struct ifaddr *ifa)
 {
 	bool local = IN6_IS_ADDR_LINKLOCAL(&ifa->ifa_addr.in6);
 	struct nd_if *n = nd_if_find(ifp);
-	const struct nd_prefix *p = n != NULL ? nd6_prefix_of(n, &ifa->ifa_addr.in6) : NULL;
+	const struct nd_prefix *p = n != NULL ? nd6_prefix_of(n, ifa) : NULL;
 	char prefix[NEIGH_ADDRSTR + 8];
 
-	if ((ifa->ifa_flags & (IFA_UNLISTED | IFA_AUTOCONF)) != 0 || (p != NULL && p->said.plen == ifa->ifa_plen))
+	if ((ifa->ifa_flags & (IFA_UNLISTED | IFA_AUTOCONF)) != 0 || p != NULL)
 		return NULL;
 	nd_prefix_text(ifp, &ifa->ifa_addr.in6, ifa->ifa_plen, prefix, sizeof(prefix));
 	return json_pack("{s:s, s:s, s:s, s:n, s:n, s:n, s:i, s:[]}", "prefix", prefix, "interface", ifp->if_xname,

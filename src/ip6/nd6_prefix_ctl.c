@@ -53,14 +53,21 @@ prefix_find(const struct nd_if *n, const struct nd_ra_prefix *said)
 	return NULL;
 }
 
+static bool
+prefix_is_of(const struct nd_prefix *p, const struct ifaddr *ifa)
+{
+	return ifa->ifa_family == AF_INET6 && ifa->ifa_plen == p->said.plen &&
+	       neigh_in_prefix(&ifa->ifa_addr, (const union in_any *)&p->said.prefix, p->said.plen);
+}
+
 struct nd_prefix *
-nd6_prefix_of(struct nd_if *n, const struct in6_addr *addr)
+nd6_prefix_of(struct nd_if *n, const struct ifaddr *ifa)
 {
 	struct nd_prefix *p;
 
 	ASSERT_CONTROL();
 	TAILQ_FOREACH (p, &n->prefixes, list)
-		if (neigh_in_prefix((const union in_any *)addr, (const union in_any *)&p->said.prefix, p->said.plen))
+		if (prefix_is_of(p, ifa))
 			return p;
 	return NULL;
 }
@@ -184,8 +191,7 @@ prefix_addresses(struct nd_if *n, const struct nd_prefix *p)
 
 	for (ifa = TAILQ_FIRST(&n->ifp->if_addrs); ifa != NULL; ifa = next) {
 		next = TAILQ_NEXT(ifa, ifa_list);
-		if (ifa->ifa_family == AF_INET6 && (ifa->ifa_flags & IFA_AUTOCONF) != 0 &&
-		    neigh_in_prefix(&ifa->ifa_addr, (const union in_any *)&p->said.prefix, p->said.plen) &&
+		if (prefix_is_of(p, ifa) && (ifa->ifa_flags & IFA_AUTOCONF) != 0 &&
 		    ((ifa->ifa_flags & IFA_DETACHED) != 0) != p->detached)
 			if_addr_set_detached(ifa, p->detached);
 	}

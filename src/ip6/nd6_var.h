@@ -150,7 +150,8 @@ void nd6_prefix_flush(struct nd_if *);
 uint64_t nd6_prefix_expire(struct nd_if *, uint64_t now);
 /* => the interface's prefixes and their addresses are detached, or attached (RFC 4861 has no word for it) */
 void nd6_prefix_check(struct nd_if *);
-struct nd_prefix *nd6_prefix_of(struct nd_if *, const struct in6_addr *);
+/* => the prefix that the address is made of, as long as it: others may lie within or around it */
+struct nd_prefix *nd6_prefix_of(struct nd_if *, const struct ifaddr *);
 
 /* nd6_auto_ctl.c */
 void nd6_auto_update(struct nd_if *, struct nd_prefix *);

@@ -7,7 +7,7 @@ import time
 
 from wire import Router
 from scapy.all import (
-    Ether, ICMPv6ND_NA, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr, ICMPv6NDOptMTU, ICMPv6NDOptPrefixInfo, ICMPv6NDOptRDNSS, ICMPv6NDOptSrcLLAddr,
+    Ether, ICMPv6ND_NA, ICMPv6ND_RA, ICMPv6ND_RS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptMTU, ICMPv6NDOptPrefixInfo, ICMPv6NDOptRDNSS, ICMPv6NDOptSrcLLAddr,
     IPv6, IPv6ExtHdrFragment, Raw)
 
 r = Router(sys.argv[1], sys.argv[2], buses=("bus0",))
@@ -134,6 +134,16 @@ def routers_topic():
     # several advertise one prefix
     say(ra(2, pfx("fc00:1::")))
     check("both advertise it", len(prefixes()["fc00:1::/64"]["routers"]) == 2)
+    # a router solicitation says nothing to a host (RFC 4861 section 6.1.1), a neighbour advertisement without R does (7.2.5)
+    say(ra(5, pref=HIGH))
+    was = r.counts()[("nd6", "ND_RCVD_RS")]
+    bus.send(Ether(src=mac(5), dst="33:33:00:00:00:02") / IPv6(src="fe80::5", dst="ff02::1", hlim=255) / ICMPv6ND_RS())
+    r.until("a solicitation", lambda: r.counts()[("nd6", "ND_RCVD_RS")] > was)
+    say(ra(1))
+    check("high preference again", default() == ("fe80::5%shmif0", "UG"))
+    bus.send(Ether(src=mac(5), dst="33:33:00:00:00:01") / IPv6(src="fe80::5", dst="ff02::1", hlim=255) /
+             ICMPv6ND_NA(tgt="fe80::5", R=0, S=0, O=1) / ICMPv6NDOptDstLLAddr(lladdr=mac(5)))
+    r.until("a host now", lambda: "fe80::5" not in routers() and default() and default()[0] != "fe80::5%shmif0")
     # by hand
     r.tool("ifconfig", "shmif0", "inet6", "2001:db8::1/64")
     out = r.tool("route", "add", "-inet6", "default", "2001:db8::9")
@@ -162,6 +172,11 @@ def lifetimes():
     check(f"two hours: {d}", 7100 < d["vltime"] <= 7200 and d["pltime"] <= 30)
     say(ra(2, pfx("fc00:2::", valid=9000, preferred=9000)))
     check("longer is believed", 8900 < addresses()[a]["vltime"] <= 9000)
+    say(ra(2, pfx("fc00:7::", valid=20, preferred=10)))
+    for _ in range(12):
+        time.sleep(0.2)
+        say(ra(2, pfx("fc00:7::", valid=1, preferred=1)))
+    check("shorter ones prolong it", addresses()[auto("fc00:7:")[0]]["vltime"] <= 18)
     say(ra(2, pfx("fc00:2::", valid=0, preferred=0)))
     d = addresses()[a]
     check(f"lifetime 0: {d}", d["vltime"] <= 7200 and "DEPRECATED" in d["flags"] and "fc00:2::/64" not in prefixes() and not routed("fc00:2::/64"))
@@ -197,6 +212,12 @@ def detached():
     a = auto("fc00:1:")[0]
     r.until("detached", lambda: "DETACHED" in addresses()[a]["flags"] and "D" in prefixes()["fc00:1::/64"]["flags"])
     check("route", not routed("fc00:1::/64") and routed("fc00:2::/64"))
+    # one around it, of a router that goes
+    b = auto("fc00:2:")[0]
+    say(ra(3, pfx("fc00:2::", plen=48, auto=0)))
+    say(ra(3, lifetime=0))
+    r.until("the wider one", lambda: "D" in prefixes()["fc00:2::/48"]["flags"])
+    check("an address of another prefix detached", "DETACHED" not in addresses()[b]["flags"] and routed("fc00:2::/64"))
     say(ra(1, pfx("fc00:1::")))
     r.until("attached", lambda: "DETACHED" not in addresses()[a]["flags"] and routed("fc00:1::/64"))
     say(ra(1, lifetime=0), ra(2, lifetime=0))
