@@ -149,7 +149,7 @@ ip_init(void)
 	pkt_stage_register(PKT_IP_OUTPUT, ip_output);
 	pkt_stage_register(PKT_NH_OUTPUT, nh_output);
 	pkt_stage_register(PKT_IP_LOCAL, ip_local_input_vec);
-	mp_punt_register(PUNT_ICMP, echo_ctl_input, 20000, 2000);
+	mp_punt_register(PUNT_ICMP, echo_ctl_input, 50000, 2000);
 	mp_punt_register(PUNT_FRAG, frag_ctl_input, FRAG_RATE, FRAG_BURST);
 	mp_punt_register(PUNT_MCAST, mcast_ctl_input, 2000, 500);
 	mp_punt_register(PUNT_LOCAL, local_ctl_input, 1000, 100);

@@ -305,7 +305,7 @@ icmp_input(struct worker *w, struct rte_mbuf *m)
 		break;
 	case ICMP4_REDIRECT:
 		if (redirect_accepted(AF_INET))
-			mp_punt(w, PUNT_ICMP, m);
+			mp_punt_from(w, PUNT_ICMP, m, ip->src);
 		else
 			pkt_drop(w, m, DROP_REDIRECT_OFF);
 		break;
@@ -314,7 +314,7 @@ icmp_input(struct worker *w, struct rte_mbuf *m)
 	case ICMP4_TIMXCEED:
 	case ICMP4_PARAMPROB:
 		meta->aux = ip_stamp(mp_tsc());
-		mp_punt(w, PUNT_ICMP, m);
+		mp_punt_from(w, PUNT_ICMP, m, ip->src);
 		break;
 	default:
 		pkt_drop(w, m, DROP_ICMP_TYPE);

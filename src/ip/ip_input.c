@@ -455,7 +455,7 @@ ip_local_run(struct worker *w, struct rte_mbuf *m)
 		break;
 	case IPPROTO_IGMP:
 		COUNT(w, IP_DELIVERED);
-		mp_punt(w, PUNT_MCAST, m);
+		mp_punt_from(w, PUNT_MCAST, m, ip->src);
 		break;
 	default:
 		COUNT(w, IP_NOPROTO);

@@ -363,7 +363,7 @@ icmp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off)
 			return;
 		}
 		meta->aux = ip_stamp(mp_tsc());
-		mp_punt(w, PUNT_ICMP, m);
+		mp_punt_from(w, PUNT_ICMP, m, icmp6_sender(ip6));
 		return;
 	case ICMP6_T_RS:
 	case ICMP6_T_RA:
@@ -395,7 +395,7 @@ icmp6_input(struct worker *w, struct rte_mbuf *m, uint32_t off)
 		if (off > UINT8_MAX)
 			pkt_drop(w, m, DROP_IP6_BADEXT);
 		else
-			mp_punt(w, PUNT_MCAST, m);
+			mp_punt_from(w, PUNT_MCAST, m, icmp6_sender(ip6));
 		return;
 	default:
 		pkt_drop(w, m, DROP_ICMP6_TYPE);

@@ -50,15 +50,15 @@ enum mp_drop {
 enum mp_class {
 	/* shared out among those who send (mp_punt_from) */
 	PUNT_ARP,     /* ARP */
-	PUNT_ND,      /* neighbour discovery, MLD */
+	PUNT_ND,      /* neighbour discovery */
 	PUNT_RESOLVE, /* a packet that waits for its neighbour (meta.nh, or glean) */
 	PUNT_FRAG,    /* fragments addressed to us */
+	PUNT_MCAST,   /* IGMP, MLD */
+	PUNT_ICMP,    /* ICMP and ICMPv6 to us that the workers do not answer */
 	PUNT_SHARED,
 	/* not */
-	PUNT_ICMP = PUNT_SHARED, /* ICMP and ICMPv6 to us that the workers do not answer */
-	PUNT_LOCAL,		 /* everything else addressed to us */
-	PUNT_MCAST,		 /* multicast control protocols */
-	PUNT_CAPTURE,		 /* copies for capture streams */
+	PUNT_LOCAL = PUNT_SHARED, /* everything else addressed to us */
+	PUNT_CAPTURE,		  /* copies for capture streams */
 	PUNT_COUNT
 };
 

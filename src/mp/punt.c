@@ -27,6 +27,7 @@
 #define PART_HOSTS 256
 #define IF_COST	   (PART_IFS * 5 / 2) /* of a packet, as a multiple of the class's */
 #define HOST_COST  (PART_HOSTS * 5)
+_Static_assert(PART_HOSTS == 1 << 8, "an octet of the hash");
 
 struct punt_parts {				 /* w->punt_parts: when each bucket will be full again */
 	uint64_t ifs[PUNT_SHARED][PART_IFS];	 /* [w] */
@@ -147,10 +148,9 @@ punt_part_pays(struct worker *w, enum mp_class class, struct rte_mbuf *m, uint32
 	struct punt_parts *parts = w->punt_parts;
 	unsigned iif = pkt_meta(m)->iif;
 
-	host = (host ^ iif) * UINT32_C(0x9e3779b1);
+	host = (host ^ iif) * UINT32_C(0x9e3779b1); /* all of it tells in the highest octet */
 	/* a 128th of the class's burst for a host, a 16th for an interface, at least a packet */
-	return punt_pay(w->now, &parts->hosts[class][(host >> 16) % PART_HOSTS], p->cost * HOST_COST,
-		   p->depth * HOST_COST / 128) ||
+	return punt_pay(w->now, &parts->hosts[class][host >> 24], p->cost * HOST_COST, p->depth * HOST_COST / 128) ||
 	       punt_pay(w->now, &parts->ifs[class][iif % PART_IFS], p->cost * IF_COST, p->depth * IF_COST / 16);
 }
 

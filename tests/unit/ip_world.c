@@ -337,6 +337,28 @@ world_receive(unsigned ifn, const void *ip, uint32_t len, uint32_t padding, unsi
 	world_input(ifn, &m, 1);
 }
 
+bool
+world_flood(enum mp_class class, unsigned ifn, const void *flood, unsigned n, const void *other, uint32_t len)
+{
+	struct worker *w = mp_workers[0];
+	uint64_t passed = 0, now;
+
+	world_as_worker();
+	now = w->now;
+	for (unsigned i = 0; i <= n; i++) {
+		struct pktvec v = {.n = 0};
+
+		struct rte_mbuf *m = world_packet(ifn, i < n ? flood : other, len, 0);
+		w->now = now;
+		passed = w->punt_passed[class];
+		pktvec_add(&v, m);
+		if_input(w, world_if[ifn], &v);
+	}
+	passed = w->punt_passed[class] - passed;
+	world_settle();
+	return passed == 1;
+}
+
 uint16_t
 world_cksum(const void *p, uint32_t len, uint32_t start)
 {

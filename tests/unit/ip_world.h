@@ -42,6 +42,11 @@ struct rte_mbuf *world_packet(unsigned ifn, const void *ip, uint32_t len, unsign
 void world_input(unsigned ifn, struct rte_mbuf **, unsigned n);
 /* => the same for one IP packet with padding octets behind it */
 void world_receive(unsigned ifn, const void *ip, uint32_t len, uint32_t padding, unsigned seg);
+/*
+ * => of class, n times the packet flood and once the packet other in one instant, received on interface ifn: does the
+ *    other one reach control?
+ */
+bool world_flood(enum mp_class, unsigned ifn, const void *flood, unsigned n, const void *other, uint32_t len);
 void world_settle(void);
 /* => A and B are known; others are forgotten, with the packets that wait for them */
 void world_neighbours(void);

@@ -378,6 +378,35 @@ test_rate_limit(void **state)
 	world_sysctl("net.inet.icmp.errppslimit", -1);
 }
 
+/* A host that floods control does not shut out others. */
+static void
+test_control_flood(void **state)
+{
+	static const struct {
+		const char *dst;
+		uint8_t proto, type;
+		enum mp_class class;
+	} t[] = {
+	    {"10.0.1.1", IPPROTO_ICMP, ICMP4_ECHOREPLY, PUNT_ICMP},
+	    {"10.0.1.1", IPPROTO_ICMP, ICMP4_UNREACH, PUNT_ICMP},
+	    {"224.0.0.1", IPPROTO_IGMP, 0x11, PUNT_MCAST},
+	};
+	uint8_t other[100];
+
+	for (unsigned i = 0; i < RTE_DIM(t); i++) {
+		uint8_t p[40] = {t[i].type};
+		uint16_t sum = htons((uint16_t) ~(t[i].type << 8));
+
+		memcpy(p + 2, &sum, 2);
+		world_clear();
+		make_ip4(other, "10.0.1.7", t[i].dst, t[i].proto, 1, p, sizeof(p));
+		uint32_t len = make_ip4(buf, "10.0.1.2", t[i].dst, t[i].proto, 1, p, sizeof(p));
+		assert_true(world_flood(t[i].class, 0, buf, 3000, other, len));
+		assert_true(world_dropped(DROP_PUNT_RATE) + world_dropped(DROP_PUNT_FULL) > 1000);
+		world_sum();
+	}
+}
+
 static void
 test_echo(void **state)
 {
@@ -832,6 +861,7 @@ main(void)
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_silence),
 	    cmocka_unit_test(test_rate_limit),
+	    cmocka_unit_test(test_control_flood),
 	    cmocka_unit_test(test_echo),
 	    cmocka_unit_test(test_tcp_reset),
 	    cmocka_unit_test(test_directed_broadcast),

@@ -506,6 +506,37 @@ test_tcp_reset(void **state)
 	world_sum();
 }
 
+/* A host that floods control does not shut out others. */
+static void
+test_control_flood(void **state)
+{
+	static const struct {
+		const char *src[2], *dst;
+		uint8_t type;
+		enum mp_class class;
+	} t[] = {
+	    {{A, "2001:db8:1::7"}, R, ICMP6_T_ECHOREPLY, PUNT_ICMP},
+	    {{A, "2001:db8:1::7"}, R, ICMP6_T_TOOBIG, PUNT_ICMP},
+	    {{LL_A, "fe80::7"}, "ff02::1", ICMP6_T_MLDQUERY, PUNT_MCAST},
+	};
+	uint8_t other[100];
+
+	for (unsigned i = 0; i < RTE_DIM(t); i++) {
+		uint8_t p[48] = {t[i].type}, *to[2] = {buf, other};
+		uint32_t len = 0;
+
+		for (unsigned k = 0; k < 2; k++) {
+			len = make_ip6(to[k], t[i].src[k], t[i].dst, ICMP, 1, p, sizeof(p));
+			uint16_t sum = htons(sum_icmp6(to[k], 40, sizeof(p)));
+			memcpy(to[k] + 42, &sum, 2);
+		}
+		world_clear();
+		assert_true(world_flood(t[i].class, 0, buf, 3000, other, len));
+		assert_true(world_dropped(DROP_PUNT_RATE) + world_dropped(DROP_PUNT_FULL) > 1000);
+		world_sum();
+	}
+}
+
 /* What neighbour discovery hands to control, and what it does not */
 static void
 test_nd_checks(void **state)
@@ -679,6 +710,7 @@ main(void)
 	    cmocka_unit_test(test_reassembly),
 	    cmocka_unit_test(test_nested),
 	    cmocka_unit_test(test_tcp_reset),
+	    cmocka_unit_test(test_control_flood),
 	    cmocka_unit_test(test_nd_checks),
 	    cmocka_unit_test(test_linklocal),
 	    cmocka_unit_test(test_interface_gone),
