@@ -115,9 +115,10 @@ struct in6_llnbr {
 	struct in6_llnbr_slot {
 		struct in6_key key;
 		uint32_t ifindex;
-		uint32_t nh; /* NH_NOROUTE_INDEX: empty */
-	} slots[];	     /* [I] */
+		_Atomic uint32_t nh; /* [a] NH_NOROUTE_INDEX: empty; LLNBR_GONE: no neighbour any more */
+	} slots[];		     /* [I] but for nh */
 };
+#define LLNBR_GONE UINT32_MAX
 
 extern struct in6_llnbr *_Atomic in6_llnbr; /* [r] */
 
@@ -140,9 +141,10 @@ ip6_linklocal_nexthop(uint32_t ifindex, const void *addr)
 	uint32_t mask = (uint32_t)((UINT64_C(1) << (64 - t->shift)) - 1);
 	for (uint32_t slot = in6_llnbr_hash(t, k, ifindex);; slot = (slot + 1) & mask) {
 		const struct in6_llnbr_slot *s = &t->slots[slot];
+		uint32_t nh = atomic_load_explicit(&s->nh, memory_order_acquire);
 
-		if (s->nh == NH_NOROUTE_INDEX || (s->ifindex == ifindex && s->key.hi == k.hi && s->key.lo == k.lo))
-			return s->nh;
+		if (nh == NH_NOROUTE_INDEX || (s->ifindex == ifindex && s->key.hi == k.hi && s->key.lo == k.lo))
+			return nh != LLNBR_GONE ? nh : NH_NOROUTE_INDEX;
 	}
 }
 

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "ip_world.h"
+#include "ip6/ip6_var.h"
+#include "mp/slice.h"
 
 #define A    "2001:db8:1::2"
 #define B    "2001:db8:2::2"
@@ -682,6 +684,54 @@ test_random(void **state)
 	}
 }
 
+/* Many link-local neighbours that come and go: their table is not built for each of them. */
+static void
+test_linklocal_many(void **state)
+{
+	const uint32_t n = 1000;
+	struct in6_addr a = {{{0xfe, 0x80, [8] = 0x77}}};
+	const void *was = atomic_load(&in6_llnbr);
+	unsigned built = 0;
+
+	for (uint32_t round = 0; round < 2; round++)
+		for (uint32_t i = 0; i < n; i++) {
+			memcpy(&a.s6_addr[12], &i, sizeof(i));
+			ip6_linklocal_neighbour(world_if[1], &a, round == 0 ? 1000 + i : NH_NOROUTE_INDEX);
+			built += atomic_load(&in6_llnbr) != was;
+			was = atomic_load(&in6_llnbr);
+			if (round != 0)
+				assert_int_equal(ip6_linklocal_nexthop(world_if[1]->if_index, &a), NH_NOROUTE_INDEX);
+			if (i != n - 1)
+				continue;
+			mp_slices_finish();
+			for (uint32_t k = 0; k < n; k++) {
+				memcpy(&a.s6_addr[12], &k, sizeof(k));
+				assert_int_equal(ip6_linklocal_nexthop(world_if[1]->if_index, &a),
+				    round == 0 ? 1000 + k : NH_NOROUTE_INDEX);
+			}
+			was = atomic_load(&in6_llnbr);
+		}
+	assert_true(built <= 2 * 64 + 2);
+
+	/* one that is another's, or back, is so at once */
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(&a.s6_addr[12], &i, sizeof(i));
+		ip6_linklocal_neighbour(world_if[1], &a, 1000 + i);
+	}
+	mp_slices_finish();
+	ip6_linklocal_neighbour(world_if[1], &a, NH_NOROUTE_INDEX);
+	assert_int_equal(ip6_linklocal_nexthop(world_if[1]->if_index, &a), NH_NOROUTE_INDEX);
+	ip6_linklocal_neighbour(world_if[1], &a, 7);
+	assert_int_equal(ip6_linklocal_nexthop(world_if[1]->if_index, &a), 7);
+	ip6_linklocal_neighbour(world_if[1], &a, 8);
+	assert_int_equal(ip6_linklocal_nexthop(world_if[1]->if_index, &a), 8);
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(&a.s6_addr[12], &i, sizeof(i));
+		ip6_linklocal_neighbour(world_if[1], &a, NH_NOROUTE_INDEX);
+	}
+	mp_slices_finish();
+}
+
 static int
 start(void **state)
 {
@@ -713,6 +763,7 @@ main(void)
 	    cmocka_unit_test(test_control_flood),
 	    cmocka_unit_test(test_nd_checks),
 	    cmocka_unit_test(test_linklocal),
+	    cmocka_unit_test(test_linklocal_many),
 	    cmocka_unit_test(test_interface_gone),
 	    cmocka_unit_test(test_random),
 	};
