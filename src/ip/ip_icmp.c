@@ -120,11 +120,14 @@ icmp_error_make(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code
 	const struct ipv4_h *oip = pkt_data(m, const struct ipv4_h *);
 	struct pktmeta *meta = pkt_meta(m);
 	uint32_t hlen = IPV4_HLEN(oip), quote, src;
+	struct ip_thread *t = ip_thread(w);
+	bool mtu = type == ICMP4_UNREACH && code == ICMP4_UNREACH_NEEDFRAG;
 	struct rte_mbuf *e;
 
 	if (!icmp_error_allowed(w, m, oip))
 		return NULL;
-	if (!ip_rate_allow(&ip_thread(w)->icmp_full, w->is_control ? mp_tsc() : w->now, SETTING(icmp_errppslimit))) {
+	if (!ip_rate_allow(
+		mtu ? &t->mtu_full : &t->icmp_full, w->is_control ? mp_tsc() : w->now, SETTING(icmp_errppslimit))) {
 		COUNT(w, ICMP_RATELIMIT);
 		return NULL;
 	}

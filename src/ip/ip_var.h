@@ -57,6 +57,7 @@ extern struct in_own *_Atomic in_own; /* [r] never NULL after ip_init */
 /* Per-thread state, at w->proto[MP_SLOT_IP] */
 struct ip_thread {
 	uint64_t icmp_full;	   /* [w] error rate limit: TSC at which the bucket is full again */
+	uint64_t mtu_full;	   /* [w] the same for those that path MTU discovery needs */
 	uint64_t tcp_full;	   /* [w] the same for resets */
 	uint32_t id;		   /* [w] last datagram identification; threads use residue classes */
 	uint32_t id_step;	   /* [I] */

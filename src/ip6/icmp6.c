@@ -178,13 +178,16 @@ icmp6_is_error(const struct rte_mbuf *m)
 }
 
 bool
-icmp6_error_allowed(struct worker *w, const struct rte_mbuf *m)
+icmp6_error_allowed(struct worker *w, const struct rte_mbuf *m, uint8_t type)
 {
+	struct ip6_thread *t = ip6_thread(w);
+
 	if (icmp6_is_error(m)) {
 		COUNT(w, ICMP6_CANTERROR);
 		return false;
 	}
-	if (!ip_rate_allow(&ip6_thread(w)->icmp_full, w->is_control ? mp_tsc() : w->now, SETTING(icmp6_errppslimit))) {
+	if (!ip_rate_allow(type == ICMP6_T_TOOBIG ? &t->mtu_full : &t->icmp_full, w->is_control ? mp_tsc() : w->now,
+		SETTING(icmp6_errppslimit))) {
 		COUNT(w, ICMP6_TOOFREQ);
 		return false;
 	}
@@ -206,7 +209,7 @@ icmp6_error_run(struct worker *w, struct rte_mbuf *m, uint8_t type, uint8_t code
 		COUNT(w, ICMP6_CANTERROR);
 		goto drop;
 	}
-	if (!icmp6_error_allowed(w, m))
+	if (!icmp6_error_allowed(w, m, type))
 		goto drop;
 	bool anycast = ip6_is_anycast(&odst);
 	if (!anycast && in6_own_has(in6_own_get(), &odst))

@@ -114,6 +114,6 @@ ip6_redirect(struct worker *w, struct rte_mbuf *m, const struct nexthop *nh)
 		return;
 	if (!ip_redirect_allow(w, in6_key_slot(in6_key(&src), 32), in6_key_slot(in6_key(&dst), 32)))
 		return;
-	if (icmp6_error_allowed(w, m))
+	if (icmp6_error_allowed(w, m, ICMP6_T_REDIRECT))
 		redirect_send(w, m, nh, from, &target);
 }

@@ -54,6 +54,7 @@ extern struct in6_own *_Atomic in6_own; /* [r] never NULL after ip6_init */
 /* Per-thread state, at w->proto[MP_SLOT_IP6] */
 struct ip6_thread {
 	uint64_t icmp_full; /* [w] error rate limit: TSC at which the bucket is full again */
+	uint64_t mtu_full;  /* [w] the same for those that path MTU discovery needs */
 	uint64_t tcp_full;  /* [w] the same for resets */
 	uint32_t id;	    /* [w] last fragment identification; threads use residue classes */
 	uint32_t id_step;   /* [I] */
@@ -237,7 +238,7 @@ void icmp6_input(struct worker *, struct rte_mbuf *, uint32_t off);
  */
 void icmp6_error(struct worker *, struct rte_mbuf *m, uint8_t type, uint8_t code, uint32_t info, enum mp_drop reason);
 /* => packet-owning thread; may an error about m be sent to its source? */
-bool icmp6_error_allowed(struct worker *, const struct rte_mbuf *m);
+bool icmp6_error_allowed(struct worker *, const struct rte_mbuf *m, uint8_t type);
 /* => packet-owning thread; the address of ours to answer dst with, having received on iif; false: none */
 bool ip6_source_for(uint16_t iif, const struct in6_addr *dst, struct in6_addr *src);
 /* => any thread in a read section; one of our anycast addresses, which no packet has as its source */

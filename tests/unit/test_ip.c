@@ -369,6 +369,19 @@ test_rate_limit(void **state)
 	/* a second's worth at once, and what the time it took allows */
 	assert_in_range(world_nframes, 10, 100);
 	assert_int_equal(world_nframes + world_counted(C_ICMP_RATELIMIT), 200);
+	/* path MTU discovery has its own */
+	assert_int_equal(if_set_mtu(world_if[1], 1000), 0);
+	world_settle();
+	world_clear();
+	for (unsigned i = 0; i < 10; i++) {
+		uint32_t len = make_udp4(buf, "10.0.1.2", "10.0.2.2", 1000);
+
+		buf[6] = 0x40;
+		fix_ip4(buf);
+		world_receive(0, buf, len, 0, 0);
+	}
+	assert_int_equal(world_nframes, 10);
+	assert_int_equal(if_set_mtu(world_if[1], 1500), 0);
 	world_real_time = false;
 	world_sysctl("net.inet.icmp.errppslimit", 0);
 	world_clear();

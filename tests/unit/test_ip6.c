@@ -196,6 +196,29 @@ test_errors(void **state)
 }
 
 static void
+test_rate_limit(void **state)
+{
+	world_sysctl("net.inet6.icmp6.errppslimit", 10);
+	world_real_time = true;
+	world_clear();
+	for (unsigned i = 0; i < 200; i++)
+		world_receive(0, buf, make_udp6(buf, A, "2001:db8:ffff::1", 10), 0, 0);
+	/* a second's worth at once, and what the time it took allows */
+	assert_in_range(world_nframes, 10, 100);
+	assert_int_equal(world_nframes + world_counted(C_ICMP6_TOOFREQ), 200);
+	/* path MTU discovery has its own */
+	assert_int_equal(if_set_mtu(world_if[1], 1280), 0);
+	world_settle();
+	world_clear();
+	for (unsigned i = 0; i < 10; i++)
+		world_receive(0, buf, make_udp6(buf, A, B, 1300), 0, 0);
+	assert_int_equal(world_nframes, 10);
+	assert_int_equal(if_set_mtu(world_if[1], 1500), 0);
+	world_real_time = false;
+	world_sysctl("net.inet6.icmp6.errppslimit", -1);
+}
+
+static void
 test_echo(void **state)
 {
 	static const uint32_t sizes[] = {0, 1, 56, 57, 1452, 8000};
@@ -753,6 +776,7 @@ main(void)
 	    cmocka_unit_test(test_forward),
 	    cmocka_unit_test(test_bursts),
 	    cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_rate_limit),
 	    cmocka_unit_test(test_echo),
 	    cmocka_unit_test(test_chains),
 	    cmocka_unit_test(test_forward_options),
