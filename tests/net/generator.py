@@ -113,6 +113,11 @@ def counts(family):
     smp("arp" if family == 4 else "ndp", "-s", gw, "02:00:00:00:00:99")
     smp("route", "add", f"-{inet}", net, gw)
     before = drops()
+
+    def carried():  # not the router's own reports of membership
+        s = show("gen1")["stats"]
+        return s["opackets"] - s["omcasts"]
+
     # nothing moves while the interface is down; afterwards so many a second
     smp("attach", f"gen0,family={family},rate=20000,queues=2")
     time.sleep(0.3)
@@ -121,7 +126,7 @@ def counts(family):
         if ring:
             smp("detach", "gen0")
             smp("attach", f"gen0,family={family},rate={rate},queues=2{ring}")
-        start = show("gen1")["stats"]["opackets"]
+        start = carried()
         lost = drops()
         smp("ifconfig", "gen0", "up")
         until("packets", lambda: show("gen0")["stats"]["ipackets"] > 3000)
@@ -129,7 +134,7 @@ def counts(family):
         until("rest", lambda: not any(w["pool_size"] - w["pool_free"] for w in c.call("stats.workers")))
         s, st = show("gen0")["source"], show("gen0")["stats"]
         gone = sum(drops().values()) - sum(lost.values())
-        out = show("gen1")["stats"]["opackets"] - start
+        out = carried() - start
         need(s["arrived"] == st["ipackets"] + s["missed"], f"arrived {s}, received {st}")
         need(st["ipackets"] == out + gone, f"received {st['ipackets']}, sent {out}, dropped {gone}")
         need((s["missed"] > 0) if ring else out > 3000, f"ring of one slot at 20 million packets/s: {s}" if ring else f"sent {out}")

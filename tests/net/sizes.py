@@ -20,7 +20,8 @@ eth = Ether(src=NEAR, dst=R0)
 
 
 def far(at):
-    return [f for f in r.bus[1].frames[at:] if f[6:12] == raw_r1 and f[12:14] in (b"\x08\0", b"\x86\xdd") and not (f[20] == 58 and f[54] > 132)]
+    # not what the router says itself: neighbour discovery, multicast membership
+    return [f for f in r.bus[1].frames[at:] if f[6:12] == raw_r1 and not f[0] & 1 and f[12:14] in (b"\x08\0", b"\x86\xdd") and not (f[20] == 58 and f[54] > 132)]
 
 
 def forwarded(what, frame, hop):
