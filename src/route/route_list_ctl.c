@@ -270,7 +270,8 @@ flush_node(struct rt_node *n, void *arg)
 	struct list_job *j = arg;
 	struct rtentry *e = rt_node_visible(n);
 
-	if (e != NULL && e->re_kind == RT_STATIC)
+	/* A learned network on the link stays: its prefix is known still (ndp -P), and nobody would bring it back. */
+	if (e != NULL && e->re_kind == RT_STATIC && (!(e->re_flags & RTF_LEARNED) || rt_entry_has_gw(e)))
 		j->step[j->nstep++] = e;
 	return j->nstep < FLUSH_STEP && !(++j->seen % 64 == 0 && mp_slice_over());
 }

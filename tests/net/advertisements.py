@@ -201,6 +201,8 @@ def flush():
     say(ra(1, *FULL))
     check("-R", r.tool("ndp", "-R").returncode == 0 and tool("ndp", "-r") == "" and default() is None)
     check("-R keeps the prefix", "fc00:1::/64" in tool("ndp", "-pn") and "No advertising router" in tool("ndp", "-pn") and auto("fc00:1:") == [a])
+    say(ra(1, *FULL))
+    check("route flush takes the default route alone", r.tool("route", "-q", "flush").returncode == 0 and default() is None and routed("fc00:1::/64"))
     r.tool("ndp", "-c")
     check("-c", "fe80::1%" not in tool("ndp", "-na"))
 
