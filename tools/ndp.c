@@ -236,6 +236,8 @@ ndp_main(int argc, char **argv)
 			tool_usage();
 		for (double wait = tool_seconds("wait", argv[i]);; usleep((useconds_t)(wait * 1000000))) {
 			show_all(numeric, stamp, json);
+			if (wait <= 0)
+				return 0;
 			printf("\n");
 			fflush(stdout);
 		}

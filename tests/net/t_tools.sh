@@ -170,6 +170,7 @@ neighbours_body() {
 	shows A '^\? \(10.0.0.2\) at [0-9a-f:]{17} on shmif0 [0-9hms]+ [RDPS]$' arp -n 10.0.0.2
 	shows A '^2001:db8::2 +[0-9a-f:]{17} shmif0 [0-9dhms]+ +[RDPS]' ndp -an
 	shows A '^2001:db8::1 +[0-9a-f:]{17} shmif0 permanent R $' ndp -an
+	shows A '^2001:db8::1 +[0-9a-f:]{17} shmif0 permanent R $' ndp -n -A 0
 	atf_check -s exit:1 -o match:'10.0.0.77 \(10.0.0.77\) -- no entry' "$BUILD/smpnet" -s unix://$PWD/A.sock arp -n 10.0.0.77
 	ok A arp -s 10.0.0.77 02:00:00:00:00:77
 	shows A '^\? \(10.0.0.77\) at 02:00:00:00:00:77 on shmif0 permanent$' arp -n 10.0.0.77
