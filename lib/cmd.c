@@ -31,21 +31,22 @@ static const struct {
 	"               [pltime n] [vltime n] [eui64]\n"
 	"       ifconfig interface [up | down] [mtu n] [metric n] [link addr [active | delete]] [[-]arp] [[-]debug]\n"
 	"               [[-]link0] [[-]link1] [[-]link2] [[-]promisc] [linkstr file | -linkstr]\n"
-	"               [media auto | none] [queues n]\n"},
+	"               [media auto | none] [queues n] [urpf strict | loose | off]\n"},
     {"route", cmd_route,
 	"usage: route [-fnqv] cmd [[-]<qualifier> args]\n"
 	"       route [-nqv] add | change [-inet | -inet6] [-net | -host] destination[/prefixlen] [gateway] [netmask]\n"
 	"               [-netmask mask] [-prefixlen n] [-ifa addr] [-ifp interface] [-iface] [-link]\n"
-	"               [-[no]blackhole] [-[no]reject] [-[no]static] [-proto1] [-proto2] [-mtu n]\n"
-	"       route [-nqv] add | change -mpath destination gateway [-weight n] [-ifp interface] ...\n"
+	"               [-[no]blackhole] [-[no]reject] [-[no]static] [-[no]connected] [-proxy] [-proto1] [-proto2]\n"
+	"               [-lock | -lockrest] [-mtu n] [-expire n]\n"
+	"       route [-nqv] add | change -mpath destination gateway [-weight n] [-ifp interface] [-mtu n] ...\n"
 	"       route [-nqv] delete [-inet | -inet6] [-net | -host] destination[/prefixlen] [gateway]\n"
-	"       route [-ns] get [-inet | -inet6] destination\n"
-	"       route [-n] show [-inet | -inet6] [--json]\n"
-	"       route [-n] flush [-inet | -inet6]\n"
-	"       route [-n] monitor [-c count]\n"},
+	"       route [-ns] get [-inet | -inet6] [--json] destination\n"
+	"       route [-nv] show [-inet | -inet6] [--json]\n"
+	"       route [-nq] flush [-inet | -inet6]\n"
+	"       route [-n] monitor [-c count] [--json]\n"},
     {"arp", cmd_arp,
 	"usage: arp [-n] [--json] hostname\n"
-	"       arp [-n] -a [--json]\n"
+	"       arp [-nv] -a [--json]\n"
 	"       arp -d hostname ... | -d -a\n"
 	"       arp -s hostname ether_addr [temp] [pub [proxy]]\n"
 	"       arp -f filename\n"},

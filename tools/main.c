@@ -17,7 +17,7 @@ const struct tool tools[] = {
     {"ifmcstat", ifmcstat_main, "multicast groups",
 	"usage: ifmcstat [-n] [-i interface] [-f inet | inet6 | link] [--json]\n"},
     {"netstat", netstat_main, "tables and counters",
-	"usage: netstat -r [-nv] [-f inet | inet6] [--json]\n"
+	"usage: netstat -r [-LnTv] [-f inet | inet6] [--json]\n"
 	"       netstat -i [-bdnv] [-f inet | inet6] [-I interface] [--json]\n"
 	"       netstat -s [-s] [-f inet | inet6] [-p protocol] [--json]\n"
 	"       netstat -m [--json]\n"
