@@ -41,40 +41,31 @@ address_json(const struct ifnet *ifp, int family, const void *addr)
 static json_t *
 links_json(const struct ifnet *ifp)
 {
-	json_t *links = json_array();
+	json_t *links = json_array(), *known = json_object(), *link;
 
 	for (unsigned i = 0; i < 2; i++) {
 		const struct group_if *gi = ifp->if_groups[i];
-		json_t *last = NULL;
-		char text[18], old[18] = "";
 
 		for (uint32_t g = 0; gi != NULL && g < gi->gi_n; g++) {
 			uint8_t mac[6];
+			char text[18];
 
 			if (!GROUP_IS_MEMBER(gi->gi_group[g]))
 				continue;
 			group_mac(gi->gi_family, &gi->gi_group[g]->g_addr, mac);
 			snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
 			    mac[4], mac[5]);
-			if (strcmp(text, old) != 0) {
-				size_t at;
-
-				last = NULL;
-				for (at = 0; at < json_array_size(links) && last == NULL; at++)
-					if (strcmp(
-						json_string_value(json_object_get(json_array_get(links, at), "lladdr")),
-						text) == 0)
-						last = json_array_get(links, at);
+			link = json_object_get(known, text);
+			if (link == NULL) {
+				link = json_pack("{s:s,s:i}", "lladdr", text, "refcount", 0);
+				json_array_append(links, link);
+				json_object_set_new(known, text, link);
 			}
-			if (last == NULL) {
-				last = json_pack("{s:s,s:i}", "lladdr", text, "refcount", 0);
-				json_array_append_new(links, last);
-			}
-			memcpy(old, text, sizeof(old));
 			json_object_set_new(
-			    last, "refcount", json_integer(json_integer_value(json_object_get(last, "refcount")) + 1));
+			    link, "refcount", json_integer(json_integer_value(json_object_get(link, "refcount")) + 1));
 		}
 	}
+	json_decref(known);
 	return links;
 }
 
