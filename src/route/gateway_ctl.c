@@ -582,14 +582,15 @@ rt_ifnet_mtu(struct ifnet *ifp)
 void
 rt_gw_detach_ifnet(struct ifnet *ifp)
 {
-	struct rt_gw *gw, *next;
+	struct rt_gw *gw;
 
 	ASSERT_CONTROL();
 	for (unsigned b = 0; b < RT_BUCKETS; b++)
-		for (gw = LIST_FIRST(&gw_table[b]); gw != NULL; gw = next) {
-			next = LIST_NEXT(gw, link);
-			if (gw->ifindex != ifp->if_index)
+		for (gw = LIST_FIRST(&gw_table[b]); gw != NULL;) {
+			if (gw->ifindex != ifp->if_index) {
+				gw = LIST_NEXT(gw, link);
 				continue;
+			}
 			LIST_REMOVE(gw, link);
 			gw->gone = true;
 			gw->ifp = ifp; /* as long as it is there, messages name it */
@@ -597,5 +598,6 @@ rt_gw_detach_ifnet(struct ifnet *ifp)
 			rt_groups_leave(gw);
 			gw->ifp = NULL;
 			rt_gw_put(gw);
+			gw = LIST_FIRST(&gw_table[b]); /* routes took others along */
 		}
 }

@@ -1484,6 +1484,44 @@ test_redirect(void **state)
 	assert_int_equal(rt_redirect(&rd), DROP_REDIRECT_ROUTE);
 }
 
+static uint32_t
+gw_bucket(const union in_any *a, uint16_t ifindex) /* as gateway_ctl.c does it */
+{
+	uint64_t v[2] = {rt_key_make(AF_INET, a, 0).hi, rt_key_make(AF_INET, a, 0).lo};
+	uint32_t h = AF_INET + 256u + ((uint32_t)ifindex << 9);
+
+	for (unsigned i = 0; i < 2; i++) {
+		v[i] = (v[i] ^ h) * 0x9E3779B97F4A7C15ull;
+		h = (uint32_t)(v[i] ^ v[i] >> 32);
+	}
+	return h % 4096;
+}
+
+/* An interface goes: with a route that a redirect modified goes the administrator's gateway, which is next in the hash. */
+static void
+test_redirect_detach(void **state)
+{
+	struct rt_redirect rd = {
+	    .family = AF_INET, .ifp = &eth1, .from = addr("10.0.0.1"), .dst = addr("20.0.0.1"), .max = 4};
+	union in_any better = addr("10.0.0.2");
+	struct ifaddr *a = ifaddr_add(&eth1, "10.0.0.9/16", NULL);
+	struct rt_path p[1];
+	struct rt_spec s;
+
+	s = spec("20.0.0.1/32", p, "10.0.0.1", &eth1);
+	s.flags = RTF_STATIC;
+	assert_int_equal(rt_add(&s), 0);
+	while (gw_bucket(&better, eth1.if_index) != gw_bucket(&rd.from, eth1.if_index))
+		better.in4.s_addr = htonl(ntohl(better.in4.s_addr) + 1);
+	assert_true(ntohl(better.in4.s_addr) >> 16 == 0x0a00);
+	rd.gateway = better;
+	assert_int_equal(rt_redirect(&rd), DROP_COUNT);
+	set_up(&eth1, false);
+	ifaddr_delete(a);
+	rt_ifnet_detach(&eth1);
+	assert_string_equal(says("20.0.0.1"), "none");
+}
+
 /* Moves faster than the FIB follows: what a next hop that is held led to is never what others have by then. */
 static void
 test_overflow(void **state)
@@ -1548,6 +1586,7 @@ main(void)
 	    TEST(test_mtu),
 	    TEST(test_pmtu),
 	    TEST(test_redirect),
+	    TEST(test_redirect_detach),
 	    TEST(test_overflow),
 	};
 
