@@ -290,20 +290,21 @@ rt_groups_leave(struct rt_gw *gw)
 	struct rt_gpath *p, *next;
 
 	ASSERT_CONTROL();
-	LIST_FOREACH (p, &gw->paths, link)
+	LIST_FOREACH (p, &gw->paths, link) {
 		p->group->leaving++;
+		p->group->refs++; /* until its turn is over: another's routes may hold the last */
+	}
 	for (p = LIST_FIRST(&gw->paths); p != NULL; p = next) {
 		struct rt_group *g = p->group;
 
 		next = LIST_NEXT(p, link);
-		g->refs++;
 		g->cursor = TAILQ_FIRST(&g->routes);
 		rt_group_divert(g);
 		if (g->refs <= RT_SYNC)
 			(void)rt_group_pass(g, true);
 		else
 			mp_slice_add(&g->slice);
-		rt_group_put(g); /* no other group has gone by this */
+		rt_group_put(g);
 	}
 }
 
