@@ -125,9 +125,7 @@ config_file(const char *method, const char *name)
 	snprintf(copy, sizeof(copy), "%s", name);
 	if (realpath(strcmp(name, "-") == 0 ? "." : dirname(copy), dir) == NULL)
 		tool_fail(1, "%s: %s", name, strerror(errno));
-	p = json_pack("{s:o}", "text", string);
-	if (strcmp(method, "config.apply") == 0)
-		json_object_set_new(p, "dir", json_string(dir));
+	p = json_pack("{s:o,s:s}", "text", string, "dir", dir);
 	if (tool_try(method, p, &r) != 0) {
 		const char *message = smpnet_error(tool_server());
 

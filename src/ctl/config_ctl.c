@@ -26,11 +26,13 @@ static int
 m_check(struct ctl_req *req, json_t *params, json_t **result)
 {
 	json_t *text = json_object_get(params, "text");
+	const char *dir = json_string_value(json_object_get(params, "dir"));
 	struct config conf;
 
 	ASSERT_CONTROL();
-	config_parse(&conf, json_string_value(text), json_string_length(text),
-	    json_string_value(json_object_get(params, "dir")));
+	if (dir != NULL && dir[0] != '/')
+		return ctl_error(req, EINVAL, "dir: must be absolute");
+	config_parse(&conf, json_string_value(text), json_string_length(text), dir);
 	config_check(&conf, true);
 	*result = json_pack("{s:O}", "errors", conf.errors);
 	config_free(&conf);

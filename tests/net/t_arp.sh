@@ -140,6 +140,10 @@ file_body() {
 	atf_check -s not-exit:0 -o ignore -e match:"conf2:5: arp: bad:2: " -e not-match:secret \
 	    timeout 20 "$BUILD/smpnetd" -w 1 -f conf2 "unix://$PWD/C.sock"
 	refuses A "conf2:5: arp: bad:2: " config check conf2
+	# a file's relative names are below its own directory
+	mkdir dir
+	mv conf good dir
+	ok A config check dir/conf
 	finish
 }
 
