@@ -232,8 +232,12 @@ igmp_input(struct rte_mbuf *m)
 			group_heard(gi, &group);
 		}
 		break;
-	default: /* for routers */
+	case IGMP_LEAVE: /* for routers */
+	case IGMP_REPORT3:
 		break;
+	default:
+		pkt_drop(self, m, DROP_IGMP_TYPE);
+		return;
 	}
 	if (ok)
 		pkt_consume(self, m);
