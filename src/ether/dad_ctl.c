@@ -193,7 +193,7 @@ neigh_ifaddr_announce(struct ifaddr *ifa)
 	if (ifa->ifa_family == AF_INET)
 		arp_announce(ifp, ifa->ifa_addr.in4);
 	else
-		nd_announce(ifp, &ifa->ifa_addr.in6);
+		nd_announce(ifp, &ifa->ifa_addr.in6, (ifa->ifa_flags & IFA_ANYCAST) != 0);
 }
 
 /* => control; the interface is being destroyed */

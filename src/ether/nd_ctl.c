@@ -168,6 +168,19 @@ nd_proxy(struct nd_msg *msg)
 		    unspecified ? NULL : msg->source_lladdr, &msg->target.in6, n->n_lladdr, flags);
 }
 
+/* Answers for an address of ours. */
+static void
+nd_answer(const struct ifaddr *ifa, const struct in6_addr *dst, const uint8_t *dstmac, const struct in6_addr *target,
+    bool asked)
+{
+	bool anycast = (ifa->ifa_flags & IFA_ANYCAST) != 0;
+	uint8_t flags = (uint8_t)((nd_forwarding() ? ND_NA_ROUTER : 0) | (anycast ? 0 : ND_NA_OVERRIDE) |
+				  (asked ? ND_NA_SOLICITED : 0));
+
+	if (!anycast || !nd_answer_later(ifa->ifa_ifp, dst, dstmac, target, flags))
+		nd_send_na(ifa->ifa_ifp, target, dst, dstmac, target, NULL, flags);
+}
+
 /* => NULL: consumed; else why the message is bad */
 static const char *
 nd_solicitation(struct nd_msg *msg)
@@ -176,7 +189,6 @@ nd_solicitation(struct nd_msg *msg)
 	const union in_any *target = &msg->target;
 	bool unspecified = IN6_IS_ADDR_UNSPECIFIED(src);
 	struct ifaddr *ifa;
-	uint8_t flags;
 
 	if (!nd_target(msg))
 		return "solicitation without a target";
@@ -204,17 +216,15 @@ nd_solicitation(struct nd_msg *msg)
 		}
 		return NULL;
 	}
-	flags = (uint8_t)((nd_forwarding() ? ND_NA_ROUTER : 0) |
-			  ((ifa->ifa_flags & IFA_ANYCAST) != 0 ? 0 : ND_NA_OVERRIDE));
 	if (unspecified) {
-		nd_send_na(msg->ifp, &target->in6, &nd_allnodes, NULL, &target->in6, NULL, flags);
+		nd_answer(ifa, &nd_allnodes, NULL, &target->in6, false);
 		return NULL;
 	}
 	if (neigh_own(msg->ifp, AF_INET6, &msg->src) != NULL || !neigh_onlink(msg->ifp, AF_INET6, &msg->src))
 		return "solicitation from a stranger";
 	nd_learn_source(msg);
 	/* The answer goes back to who asked, without counting as use of the entry. */
-	nd_send_na(msg->ifp, &target->in6, src, msg->source_lladdr, &target->in6, NULL, flags | ND_NA_SOLICITED);
+	nd_answer(ifa, src, msg->source_lladdr, &target->in6, true);
 	return NULL;
 }
 
@@ -244,7 +254,8 @@ nd_advertisement(struct nd_msg *msg)
 	if (ifa != NULL) {
 		const uint8_t *who = lladdr != NULL ? lladdr : msg->sender;
 
-		if (msg->looped)
+		/* for a tentative one we have sent none: another host may even have our link address */
+		if (msg->looped && (ifa->ifa_flags & IFA_TENTATIVE) == 0)
 			return NULL;
 		COUNT(mp_control(), ND_RCVD_LOCALSPA);
 		if (!dad_conflict(ifa, who) && (ifa->ifa_flags & IFA_ANYCAST) == 0)

@@ -176,10 +176,10 @@ nd_send_rs(struct ifnet *ifp, const struct in6_addr *src)
 }
 
 void
-nd_announce(struct ifnet *ifp, const struct in6_addr *addr)
+nd_announce(struct ifnet *ifp, const struct in6_addr *addr, bool anycast)
 {
 	nd_send_na(ifp, addr, &nd_allnodes, NULL, addr, NULL,
-	    (uint8_t)(ND_NA_OVERRIDE | (nd_forwarding() ? ND_NA_ROUTER : 0)));
+	    (uint8_t)((anycast ? 0 : ND_NA_OVERRIDE) | (nd_forwarding() ? ND_NA_ROUTER : 0)));
 }
 
 void

@@ -399,6 +399,7 @@ neigh_fini(void)
 	while ((n = neigh_order_from(NULL, false)) != NULL)
 		neigh_free(n, DROP_IF_GONE);
 	dad_fini();
+	nd_answer_fini();
 	neigh_timer_fini();
 	for (unsigned i = 0; i < mp_nworkers; i++) {
 		free(mp_workers[i]->proto[MP_SLOT_NEIGH]);

@@ -148,7 +148,8 @@ neigh_room(struct ifnet *ifp, int family)
 	static const uint8_t expendable[] = {
 	    NEIGH_FAILED, NEIGH_NONE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_PROBE, NEIGH_DELAY, NEIGH_REACHABLE};
 	struct neigh_family *nf = neigh_family(family);
-	unsigned max = (unsigned)atomic_load_explicit(nf->nf_maxentries, memory_order_relaxed);
+	int set = atomic_load_explicit(nf->nf_maxentries, memory_order_relaxed);
+	unsigned max = set > 0 ? (unsigned)set : set == 0 ? 1 : NEIGH_MAXENTRIES;
 
 	ASSERT_CONTROL();
 	for (unsigned gone = 0; nf->nf_total >= max && gone < ROOM_AT_ONCE; gone++) {

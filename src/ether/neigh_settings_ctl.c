@@ -88,7 +88,7 @@ const struct sysctl_setting neigh_settings[] = {
     {"net.inet.arp.maxincomplete", &arp_maxincomplete, 8, 1000000, 1024, false, NULL},
     {"net.inet.arp.maxwaiting", &neigh_maxwaiting, 1, 1000000, 1024, false, NULL},
     {"net.inet6.ip6.dad_count", &ip6_dad_count, 0, 100, 1, false, NULL},
-    {"net.inet6.ip6.neighborgcthresh", &nd6_maxentries, 16, 1000000, 2048, false, NULL},
+    {"net.inet6.ip6.neighborgcthresh", &nd6_maxentries, -1, NEIGH_MAXENTRIES, 2048, false, NULL},
     {"net.inet6.icmp6.nd6_delay", &nd6_delay, 1, 3600, 5, false, NULL},
     {"net.inet6.icmp6.nd6_umaxtries", &nd6_umaxtries, 1, 100, 3, false, NULL},
     {"net.inet6.icmp6.nd6_mmaxtries", &nd6_mmaxtries, 1, 100, 3, false, NULL},

@@ -67,9 +67,10 @@ enum neigh_state {
 #define NEIGH_F_TEMP   0x04 /* set by hand, until n_expire */
 #define NEIGH_F_ROUTER 0x08 /* says that it is a router (IPv6) */
 
-#define NEIGH_NONE_MS  10000 /* how often an emptied entry is looked at: routes may have let go of it */
-#define NEIGH_RETRY_MS 2000  /* after which one that routes of several paths wait for is asked again */
-#define NEIGH_MAXQUEUE 16    /* packets that may wait for one neighbour, at most */
+#define NEIGH_NONE_MS	 10000	 /* how often an emptied entry is looked at: routes may have let go of it */
+#define NEIGH_RETRY_MS	 2000	 /* after which one that routes of several paths wait for is asked again */
+#define NEIGH_MAXENTRIES 1000000 /* of a family, whatever is set */
+#define NEIGH_MAXQUEUE	 16	 /* packets that may wait for one neighbour, at most */
 
 struct neigh {
 	LIST_ENTRY(neigh) n_hash;		  /* [c] */
@@ -270,7 +271,11 @@ void nd_send_ns(struct ifnet *, const struct in6_addr *src, const struct in6_add
 /* => dstmac NULL: dst is resolved, or mapped if it is a group; lladdr: the target's, NULL: ours */
 void nd_send_na(struct ifnet *, const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *dstmac,
     const struct in6_addr *target, const uint8_t *lladdr, uint8_t flags);
-void nd_announce(struct ifnet *, const struct in6_addr *);
+void nd_announce(struct ifnet *, const struct in6_addr *, bool anycast);
+/* nd_anycast_ctl.c: => the same advertisement, of an anycast address, within a second; false: it is not remembered */
+bool nd_answer_later(
+    struct ifnet *, const struct in6_addr *dst, const uint8_t *dstmac, const struct in6_addr *target, uint8_t flags);
+void nd_answer_fini(void);
 /* => src NULL: unspecified */
 void nd_send_rs(struct ifnet *, const struct in6_addr *src);
 /* => an advertisement came from the router; lladdr: what it says its link address is, or NULL */

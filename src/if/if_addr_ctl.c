@@ -59,6 +59,15 @@ ifa_wants_dad(const struct ifaddr *ifa)
 	return ifa->ifa_family == AF_INET6 || !(ifp->if_flags & IFF_SMP_NOARP);
 }
 
+/* IPv4 addresses are announced whenever they come into use, those of IPv6 only where others may have known them. */
+static void
+ifa_announce(struct ifaddr *ifa)
+{
+	if (ifa->ifa_family == AF_INET ? ifa_wants_dad(ifa) : ifa->ifa_announce)
+		neigh_ifaddr_announce(ifa);
+	ifa->ifa_announce = false;
+}
+
 /* Starts DAD of a tentative address, or announces one that needs none. */
 static void
 ifa_begin(struct ifaddr *ifa)
@@ -70,8 +79,7 @@ ifa_begin(struct ifaddr *ifa)
 		return;
 	}
 	ifa_sync(ifa);
-	if (ifa->ifa_family == AF_INET && ifa_wants_dad(ifa))
-		neigh_ifaddr_announce(ifa);
+	ifa_announce(ifa);
 }
 
 static void
@@ -82,6 +90,7 @@ ifa_detach(struct ifaddr *ifa)
 	neigh_ifaddr_stop_dad(ifa);
 	ifa->ifa_flags &= ~(uint32_t)(IFA_TENTATIVE | IFA_DUPLICATED);
 	ifa->ifa_flags |= IFA_DETACHED;
+	ifa->ifa_announce = false;
 	ifa_sync(ifa);
 }
 
@@ -260,7 +269,17 @@ ifa_replace(struct ifaddr *ifa, const struct ifaddr *want)
 	ifa->ifa_user_deprecated = want->ifa_user_deprecated;
 	if (moved)
 		ifa_sync(ifa);
-	return if_addr_lifetime(ifa) ? 0 : -EINVAL;
+	if (!if_addr_lifetime(ifa))
+		return -EINVAL;
+	if ((ifa->ifa_flags & IFA_DUPLICATED) && !(want->ifa_flags & IFA_AUTOCONF)) {
+		/* perhaps the other host has gone; a router that goes on advertising is no reason to ask again */
+		if (ifa_wants_dad(ifa))
+			ifa->ifa_flags |= IFA_TENTATIVE;
+		else
+			ifa->ifa_flags &= ~(uint32_t)IFA_DUPLICATED;
+		ifa_begin(ifa);
+	}
+	return 0;
 }
 
 int
@@ -377,24 +396,6 @@ if_addr_find(struct ifnet *ifp, int family, const union in_any *addr, bool usabl
 	return NULL;
 }
 
-void
-if_addr_dad_done(struct ifaddr *ifa, bool duplicated)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	ASSERT_CONTROL();
-	ifa->ifa_flags &= ~(uint32_t)(IFA_TENTATIVE | IFA_DUPLICATED);
-	if (duplicated) {
-		ifa->ifa_flags |= IFA_DUPLICATED;
-		mp_log(MP_LOG_ERR, "%s: duplicate address %s: another host has it", ifa->ifa_ifp->if_xname,
-		    inet_ntop(ifa->ifa_family, &ifa->ifa_addr, text, sizeof(text)));
-		nd6_ifaddr_duplicated(ifa);
-	}
-	ifa_sync(ifa);
-	if (!duplicated && ifa->ifa_family == AF_INET)
-		neigh_ifaddr_announce(ifa);
-}
-
 /* RFC 4291, appendix A: an interface identifier of a 48-bit link address. */
 void
 if_addr_eui64(uint64_t lladdr, struct in6_addr *addr)
@@ -409,6 +410,39 @@ if_addr_eui64(uint64_t lladdr, struct in6_addr *addr)
 	addr->s6_addr[13] = mac[3];
 	addr->s6_addr[14] = mac[4];
 	addr->s6_addr[15] = mac[5];
+}
+
+/* A link-local address made of the link address: another host that has it may have both (RFC 4862 section 5.4.5). */
+static bool
+ifa_is_eui64(const struct ifaddr *ifa)
+{
+	struct in6_addr own = ifa->ifa_addr.in6;
+
+	if (ifa->ifa_family != AF_INET6 || !IN6_IS_ADDR_LINKLOCAL(&own))
+		return false;
+	if_addr_eui64(ifa->ifa_ifp->if_lladdr, &own);
+	return IN6_ARE_ADDR_EQUAL(&own, &ifa->ifa_addr.in6);
+}
+
+void
+if_addr_dad_done(struct ifaddr *ifa, bool duplicated)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	ASSERT_CONTROL();
+	ifa->ifa_flags &= ~(uint32_t)(IFA_TENTATIVE | IFA_DUPLICATED);
+	if (duplicated) {
+		ifa->ifa_flags |= IFA_DUPLICATED;
+		mp_log(MP_LOG_ERR, "%s: duplicate address %s: another host has it", ifa->ifa_ifp->if_xname,
+		    inet_ntop(ifa->ifa_family, &ifa->ifa_addr, text, sizeof(text)));
+		if (ifa_is_eui64(ifa))
+			mp_log(MP_LOG_ERR, "%s: possible hardware address duplication detected: no link-local address",
+			    ifa->ifa_ifp->if_xname);
+		nd6_ifaddr_duplicated(ifa);
+	}
+	ifa_sync(ifa);
+	if (!duplicated)
+		ifa_announce(ifa);
 }
 
 /* RFC 4862, section 5.3: a link-local address of our own making, where there is none. */
@@ -460,6 +494,7 @@ if_addr_link(struct ifnet *ifp, enum if_linkstate state)
 		}
 		if (ifa->ifa_flags & IFA_DETACHED) {
 			ifa->ifa_flags &= ~(uint32_t)IFA_DETACHED;
+			ifa->ifa_announce = true;
 			if (ifa_wants_dad(ifa))
 				ifa->ifa_flags |= IFA_TENTATIVE;
 		}

@@ -282,6 +282,7 @@ struct ifaddr { /* [c] all */
 	void *ifa_dad;			   /* DAD's state, neigh's */
 	void *ifa_rt;			   /* the routes of the address, route's */
 	struct event *ifa_timer;	   /* the next end of a lifetime, NULL: none */
+	bool ifa_announce;		   /* the link is back: neighbours are told when the address is usable */
 	bool ifa_user_deprecated;	   /* deprecated by the administrator, not by time */
 };
 

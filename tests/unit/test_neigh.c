@@ -797,6 +797,82 @@ test_by_hand(void **state)
 		}
 }
 
+/* Anycast addresses: answered within a second, without override, once; of a flood some at once; not when they are gone. */
+static void
+test_anycast(void **state)
+{
+	const char *us = "2001:db8:1::acac", *group = "ff02::1:ff00:acac";
+	struct ifaddr *ifa = world_addr(&world_if[1], us, 64, IFA_ANYCAST);
+	char host[32];
+
+	nd(NS, 0, "2001:db8:1::9", group, us, 1, peer);
+	nd(NS, 0, "2001:db8:1::9", group, us, 1, peer);
+	assert_int_equal(world_count(W_FRAME), 0);
+	world_wait(1100);
+	assert_int_equal(world_count(W_FRAME), 1);
+	assert_memory_equal(world_last(W_FRAME)->data, peer, 6);
+	assert_int_equal(world_last(W_FRAME)->data[54], NA);
+	assert_int_equal(world_last(W_FRAME)->data[58], 0xc0);
+	world_clear();
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(host, sizeof(host), "2001:db8:1::1:%x", i);
+		nd(NS, 0, host, group, us, 1, peer);
+	}
+	assert_int_equal(world_count(W_FRAME), 100 - 32);
+	world_wait(1100);
+	assert_int_equal(world_count(W_FRAME), 100);
+	world_clear();
+	nd(NS, 0, "2001:db8:1::9", group, us, 1, peer);
+	ifa->ifa_flags = IFA_DETACHED;
+	world_wait(1100);
+	assert_int_equal(world_count(W_FRAME), 0);
+	/* told unasked, as when the link is back: without override too */
+	ifa->ifa_flags = IFA_ANYCAST;
+	neigh_ifaddr_announce(ifa);
+	assert_memory_equal(world_last(W_FRAME)->data, "\x33\x33\x00\x00\x00\x01", 6);
+	assert_int_equal(world_last(W_FRAME)->data[58], 0x80);
+	nd(NS, 0, "2001:db8:1::9", group, us, 1, peer); /* waits at the end */
+}
+
+/* neighborgcthresh: small bounds hold, the oldest stale go first; lowered, the rest goes soon; negative: no bound */
+static void
+test_gcthresh(void **state)
+{
+	const char *us = "2001:db8:1::1";
+	char host[32];
+
+	*neigh_inet6.nf_maxentries = 4;
+	output(us, "2001:db8:1::9");
+	answer6();
+	for (unsigned i = 0x10; i < 0x20; i++) {
+		snprintf(host, sizeof(host), "2001:db8:1::%x", i);
+		nd(NS, 0, host, "ff02::1:ff00:1", us, 1, other);
+		assert_int_equal(state_of(host), NEIGH_STALE);
+		assert_true(neigh_inet6.nf_total <= 4);
+	}
+	assert_int_equal(state_of("2001:db8:1::9"), NEIGH_REACHABLE);
+	for (unsigned i = 0x1d; i < 0x20; i++) {
+		snprintf(host, sizeof(host), "2001:db8:1::%x", i);
+		assert_int_equal(state_of(host), NEIGH_STALE);
+	}
+	*neigh_inet6.nf_maxentries = 0;
+	output(us, "2001:db8:1::a");
+	assert_int_equal(neigh_inet6.nf_total, 1);
+	*neigh_inet6.nf_maxentries = -1;
+	for (unsigned i = 0; i < 5000; i++) {
+		snprintf(host, sizeof(host), "2001:db8:1::1:%x", i);
+		nd(NS, 0, host, "ff02::1:ff00:1", us, 1, other);
+	}
+	assert_true(neigh_inet6.nf_total >= 5000);
+	*neigh_inet6.nf_maxentries = 10;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(host, sizeof(host), "2001:db8:1::2:%x", i);
+		nd(NS, 0, host, "ff02::1:ff00:1", us, 1, other);
+	}
+	assert_int_equal(neigh_inet6.nf_total, 10);
+	*neigh_inet6.nf_maxentries = 2048;
+}
+
 static void
 test_nd_hostile(void **state)
 {
@@ -917,7 +993,7 @@ test_dad(void **state)
 	assert_int_equal(world_count(W_FRAME), 1);
 
 	/* conflicts of every kind */
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 7; i++) {
 		struct ifaddr *ifa = i < 3 ? a : b;
 
 		ifa->ifa_flags = IFA_TENTATIVE;
@@ -939,7 +1015,10 @@ test_dad(void **state)
 		case 4:
 			nd(NS, 0, "::", "ff02::1:ff00:50", "2001:db8:1::50", 0, other);
 			break;
-		case 5: /* our own solicitation, come back, is none */
+		case 5: /* its owner has our link address */
+			nd(NA, 0x20, "2001:db8:1::50", "ff02::1", "2001:db8:1::50", 2, me);
+			break;
+		case 6: /* our own solicitation, come back, is none */
 			nd(NS, 0, "::", "ff02::1:ff00:50", "2001:db8:1::50", 0, me);
 			assert_int_equal(ifa->ifa_flags, IFA_TENTATIVE);
 			/* nor is a question of a host that does not check addresses */
@@ -1644,6 +1723,8 @@ main(void)
 	    T(test_nd_rules),
 	    T(test_appendix_c),
 	    T(test_by_hand),
+	    T(test_anycast),
+	    T(test_gcthresh),
 	    T(test_nd_hostile),
 	    T(test_dad),
 	    T(test_scan),
