@@ -119,6 +119,8 @@ parse_gateway(struct ctl_req *req, int family, const json_t *v, struct rt_path *
 	if (error)
 		return error;
 	path->has_gw = true;
+	if (zone == 0 && path->gw_ifindex == 0 && family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&path->gw.in6))
+		return ctl_error(req, EINVAL, "%.80s: a link-local gateway needs its zone (%%interface)", s);
 	if (zone == 0)
 		return 0;
 	if (path->gw_ifindex != 0 && path->gw_ifindex != zone)
