@@ -139,6 +139,8 @@ trace_answer(struct echo_session *s, const struct echo_answer *a)
 		final = a->code == (v6 ? ICMP6_UNREACH_PORT : ICMP4_UNREACH_PORT) ||
 			(!v6 && a->code == ICMP4_UNREACH_PROTOCOL);
 		t->unreachable += !final;
+	} else if (!a->reply && a->type == (v6 ? ICMP6_T_PARAMPROB : ICMP4_PARAMPROB)) {
+		t->unreachable++; /* a routing header or option that it does not take: the same at every distance */
 	}
 	t->reached |= final;
 	ctl_stream_send(t->stream, json_pack("{s:i,s:i,s:s,s:f,s:i,s:i,s:b}", "ttl", t->ttl, "query", t->query, "from",
