@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,18 @@ standard_descriptors(void)
 		close(fd);
 }
 
+/*
+ * The C library's allocator puts small pieces that are freed aside, and joins all of them at some later malloc or free of a
+ * large one: after half a million routes that is a turn of control of 13 ms.  Without that each is joined when it is freed.
+ */
+static void
+allocator_init(void)
+{
+#ifdef M_MXFAST
+	(void)mallopt(M_MXFAST, 0);
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
@@ -86,6 +99,7 @@ main(int argc, char **argv)
 	int c, r;
 
 	standard_descriptors();
+	allocator_init();
 	ctl_json_init();
 	while ((c = getopt_long(argc, argv, "df:g:hl:M:p:qvw:", longopts, NULL)) != -1) {
 		switch (c) {

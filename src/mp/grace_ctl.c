@@ -2,7 +2,8 @@
 /* Grace periods and deferred free. */
 /*
  * Synchronization: control alone.  Workers report quiescence once a loop (worker.c); a grace period is begun once the
- * current turn of the event loop is over, so that a batch shares it, and is checked from a timer, never waited for.
+ * current turn of the event loop is over, so that a batch shares it, and is checked from a timer, never waited for.  What
+ * its end sets free is freed in pieces, MP_GRACE_BATCH in a turn at most; the next period runs meanwhile.
  * Lifetime: what is deferred belongs to this file until its function is called.
  */
 #include <errno.h>
@@ -12,25 +13,56 @@
 #include <rte_rcu_qsbr.h>
 
 #include "mp/mp_internal.h"
+#include "mp/slice.h"
 
 struct rte_rcu_qsbr *mp_qsbr;
 
 static struct mp_deferred *grace_next, **grace_next_tail = &grace_next; /* [c] wait for a grace period to begin */
-static struct mp_deferred *grace_cur;					/* [c] wait for grace_token */
+static struct mp_deferred *grace_cur, **grace_cur_tail;			/* [c] wait for grace_token */
+static struct mp_deferred *grace_done, **grace_done_tail = &grace_done; /* [c] their period is over */
 static uint64_t grace_token;						/* [c] */
 static struct event *grace_event;					/* [c] */
 static unsigned grace_pending;						/* [c] */
 
 static void
-grace_run(struct mp_deferred *d)
+grace_run_one(void)
 {
-	while (d != NULL) {
-		struct mp_deferred *next = d->next;
+	struct mp_deferred *d = grace_done;
 
-		grace_pending--;
-		d->fn(d);
-		d = next;
+	grace_done = d->next;
+	if (grace_done == NULL)
+		grace_done_tail = &grace_done;
+	grace_pending--;
+	d->fn(d);
+}
+
+/* A piece of what may be freed */
+static void
+grace_run(void)
+{
+	mp_slice_begin();
+	for (unsigned n = 1; grace_done != NULL; n++) {
+		grace_run_one();
+		if (n == MP_GRACE_BATCH || (n % 16 == 0 && mp_slice_over()))
+			break;
 	}
+}
+
+static void
+grace_over(void)
+{
+	*grace_done_tail = grace_cur;
+	grace_done_tail = grace_cur_tail;
+	grace_cur = NULL;
+}
+
+static void
+grace_begin(void)
+{
+	grace_cur = grace_next;
+	grace_cur_tail = grace_next_tail;
+	grace_next = NULL;
+	grace_next_tail = &grace_next;
 }
 
 static void
@@ -44,24 +76,20 @@ grace_arm(long usec)
 static void
 grace_step(evutil_socket_t fd, short what, void *arg)
 {
-	struct mp_deferred *done;
+	bool wait = false;
 
 	if (grace_cur != NULL) {
-		if (rte_rcu_qsbr_check(mp_qsbr, grace_token, false) == 0) {
-			grace_arm(500);
-			return;
-		}
-		done = grace_cur;
-		grace_cur = NULL;
-		grace_run(done);
+		wait = rte_rcu_qsbr_check(mp_qsbr, grace_token, false) == 0;
+		if (!wait)
+			grace_over();
 	}
-	if (grace_next != NULL) {
-		grace_cur = grace_next;
-		grace_next = NULL;
-		grace_next_tail = &grace_next;
+	grace_run();
+	if (grace_cur == NULL && grace_next != NULL) {
+		grace_begin();
 		grace_token = rte_rcu_qsbr_start(mp_qsbr);
-		grace_arm(0);
 	}
+	if (grace_cur != NULL || grace_done != NULL)
+		grace_arm(wait && grace_done == NULL ? 500 : 0);
 }
 
 void
@@ -73,7 +101,7 @@ mp_defer(struct mp_deferred *d, void (*fn)(struct mp_deferred *))
 	*grace_next_tail = d;
 	grace_next_tail = &d->next;
 	grace_pending++;
-	if (grace_cur == NULL && !event_pending(grace_event, EV_TIMEOUT, NULL))
+	if (!event_pending(grace_event, EV_TIMEOUT, NULL))
 		grace_arm(0);
 }
 
@@ -102,13 +130,13 @@ mp_grace_init(void)
 void
 mp_grace_fini(void)
 {
-	while (grace_cur != NULL || grace_next != NULL) {
-		struct mp_deferred *a = grace_cur, *b = grace_next;
-
-		grace_cur = grace_next = NULL;
-		grace_next_tail = &grace_next;
-		grace_run(a);
-		grace_run(b);
+	while (grace_done != NULL || grace_cur != NULL || grace_next != NULL) {
+		while (grace_done != NULL)
+			grace_run_one();
+		if (grace_cur == NULL && grace_next != NULL)
+			grace_begin();
+		if (grace_cur != NULL)
+			grace_over();
 	}
 	event_free(grace_event);
 	free(mp_qsbr);

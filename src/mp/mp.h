@@ -214,7 +214,10 @@ struct mp_hooks {
 };
 extern struct mp_hooks mp_hooks; /* [I] after mp_run */
 
-/* => control; runs fn after a grace period, from the event loop.  Never blocks; a batch shares a grace period. */
+/*
+ * => control; runs fn after a grace period, from the event loop, in the order of the calls, some in each turn.  Never
+ *    blocks; a batch shares a grace period.
+ */
 void mp_defer(struct mp_deferred *, void (*fn)(struct mp_deferred *));
 /* => control; number of deferred frees that have not run */
 unsigned mp_deferred_pending(void);

@@ -46,6 +46,7 @@ unsigned mp_timer_run(struct worker *, uint64_t now_ms);
 int mp_timer_next(struct worker *);
 
 /* control side */
+#define MP_GRACE_BATCH 1024 /* deferred functions that run in one turn of control */
 int mp_grace_init(void);
 void mp_grace_fini(void);
 int mp_punt_init(void);

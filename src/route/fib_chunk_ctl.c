@@ -14,7 +14,8 @@
 
 #include "route/fib_var.h"
 
-#define FIB_KEEP 64 /* empty slabs whose memory is kept */
+#define FIB_KEEP       64   /* empty slabs whose memory is kept */
+#define FIB_FREE_BATCH 4096 /* chunks that are freed at once */
 
 size_t fib_chunks_most = FIB_MAXCHUNKS;
 
@@ -183,13 +184,19 @@ fib_grace_over(struct mp_deferred *d)
 {
 	struct fib_chunks *c = (struct fib_chunks *)((char *)d - offsetof(struct fib_chunks, grace));
 
-	while (c->waiting != FIB_NONE) {
-		uint32_t place = c->waiting;
+	unsigned cost = 0;
+
+	while (c->waiting != FIB_NONE && cost < FIB_FREE_BATCH) {
+		uint32_t place = c->waiting, empty = c->nempty;
 
 		c->waiting = c->next[place];
 		fib_chunk_free(c, place);
+		cost += c->nempty != empty ? 32 : 1; /* its memory may go back to the system */
 	}
-	fib_chunks_settle(c);
+	if (c->waiting != FIB_NONE)
+		mp_defer(&c->grace, fib_grace_over); /* the rest a little later */
+	else
+		fib_chunks_settle(c);
 }
 
 /* => control */

@@ -17,6 +17,7 @@
 #include "mp/eal.h"
 #include "mp/gaps.h"
 #include "mp/mp.h"
+#include "mp/mp_internal.h"
 #include "mp/pool.h"
 #include "pkt/pkt.h"
 
@@ -244,6 +245,42 @@ test_grace(void **state)
 	UNTIL(mp_deferred_pending() == 0);
 	assert_int_equal(atomic_load(&bad_reads), 0);
 	free(published);
+}
+
+/* What one grace period sets free is freed in pieces, in order, and nothing is lost. */
+static unsigned many_freed;
+static bool many_misordered;
+
+static void
+many_free(struct mp_deferred *d)
+{
+	many_misordered |= d->token != many_freed;
+	many_freed++;
+}
+
+static void
+test_grace_pieces(void **state)
+{
+	enum { N = 10 * MP_GRACE_BATCH };
+	struct mp_deferred *d = calloc(N, sizeof(*d));
+	unsigned turns = 0;
+
+	UNTIL(mp_deferred_pending() == 0);
+	for (unsigned i = 0; i < N; i++) {
+		d[i].token = i;
+		mp_defer(&d[i], many_free);
+	}
+	while (many_freed < N) {
+		unsigned before = many_freed;
+
+		event_base_loop(base, EVLOOP_ONCE);
+		assert_true(many_freed - before <= MP_GRACE_BATCH);
+		turns += many_freed != before;
+	}
+	assert_true(turns >= 10);
+	assert_false(many_misordered);
+	assert_int_equal(mp_deferred_pending(), 0);
+	free(d);
 }
 
 /* Sources: taken away where there is no memory, and added to a worker that is falling asleep */
@@ -696,6 +733,7 @@ main(void)
 	    cmocka_unit_test(test_pool_home),
 	    cmocka_unit_test(test_pool_empty),
 	    cmocka_unit_test(test_grace),
+	    cmocka_unit_test(test_grace_pieces),
 	    cmocka_unit_test(test_source_no_memory),
 	    cmocka_unit_test(test_source_no_sleeper),
 	    cmocka_unit_test(test_calls),
