@@ -4,7 +4,8 @@
  *
  * A report quotes the packet.  It has to be from an address of ours, longer than what is said to fit, and of IPv4 one that
  * was not to be cut; whoever sees nothing of our traffic knows no address that we talk to, and what he can guess is
- * bounded by rt_pmtu, and forgotten.
+ * bounded by rt_pmtu, and forgotten.  A router carries others' packets by the same routes: it believes only reports about
+ * packets that it knows.
  *
  * Synchronization: control only.
  * Lifetime: nothing is kept here.
@@ -40,7 +41,8 @@ path_mtu_input(int family, const void *quote, unsigned n, uint32_t mtu, bool val
 		len = ntohs(ip->len);
 		if (mtu == 0)
 			mtu = path_mtu_guess(len);
-		if (!in_own_has(in_own_get(), ip->src) || !(ip->off & htons(IPV4_DF)) || mtu >= len)
+		if (!in_own_has(in_own_get(), ip->src) || !(ip->off & htons(IPV4_DF)) || mtu >= len ||
+		    IN4_MULTICAST(ip->dst) || IN4_CLASSE(ip->dst) || (!valid && SETTING(ip_forwarding)))
 			return;
 		dst.in4.s_addr = ip->dst;
 		if (rt_pmtu(AF_INET, &dst, mtu, valid))
@@ -50,7 +52,8 @@ path_mtu_input(int family, const void *quote, unsigned n, uint32_t mtu, bool val
 
 		len = (uint32_t)sizeof(*ip6) + ntohs(ip6->plen);
 		dst.in6 = in6_get(&ip6->dst);
-		if (!in6_own_has(in6_own_get(), &src) || IN6_MULTICAST(&dst.in6) || mtu >= len)
+		if (!in6_own_has(in6_own_get(), &src) || IN6_MULTICAST(&dst.in6) || mtu >= len ||
+		    (!valid && SETTING(ip6_forwarding)))
 			return;
 		if (rt_pmtu(AF_INET6, &dst, mtu, valid))
 			COUNT(w, ICMP6_PMTUCHG);

@@ -3,7 +3,8 @@
 import sys
 
 from frames import SILENT, Frames
-from scapy.all import TCP, UDP, Ether, IP, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN, Raw, fragment, fragment6
+from scapy.all import (ICMP, TCP, UDP, Ether, ICMPv6EchoRequest, ICMPv6PacketTooBig, IP, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN, Raw,
+                       fragment, fragment6)
 
 r = Frames(sys.argv[1], sys.argv[2])
 BODY = Raw(bytes(range(100)))
@@ -149,4 +150,21 @@ for n, quoted in ((8, 28), (200, 220), (528, 548)):
     new = r.until("an error", lambda: r.out(0, at))
     if new and len(new[0]) != 14 + 28 + quoted:
         r.fail(f"returndatabytes {n}: {len(new[0])} octets")
+# reports that a packet was too big which nobody here knows of: a host believes a few, a router none
+for v6, key, setting in ((False, ("icmp", "ICMP_PMTUCHG"), "net.inet.ip.forwarding"), (True, ("icmp6", "ICMP6_PMTUCHG"), "net.inet6.ip6.forwarding")):
+    f = Family(v6)
+    was = r.counts()[key]
+    for forwarding, far in ((1, "2001:db8:1::77" if v6 else "10.0.1.77"), (0, "2001:db8:1::78" if v6 else "10.0.1.78")):
+        quote = IPv6(src=f.us, dst=far, plen=1400) / ICMPv6EchoRequest(id=9) if v6 else IP(src=f.us, dst=far, flags="DF", len=1400) / ICMP(id=9)
+        toobig = ICMPv6PacketTooBig(mtu=1290) if v6 else ICMP(type=3, code=4, nexthopmtu=1290)
+        r.set(setting, forwarding)
+        r.bus[0].send(r.eth() / f.ip() / toobig / quote / Raw(bytes(100)))
+        heard = ("icmp6", "ICMP6_IN_TOOBIG") if v6 else ("icmp", "ICMP_IN_UNREACH")
+        r.until("a report is counted", lambda: r.counts()[heard] > (not forwarding))
+        r.call("daemon.info")
+    # control looks at them in their order
+    r.until(f"the host believes none for {far}", lambda: " 1290 " in r.tool("route", "-n", "get", *(["-inet6"] if v6 else []), far).stdout)
+    if r.counts()[key] != was + 1:
+        r.fail(f"{key[1]}: the router believes a report about a packet that nobody sent")
+    r.set(setting, 1)
 r.end()
