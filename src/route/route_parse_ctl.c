@@ -129,6 +129,18 @@ parse_gateway(struct ctl_req *req, int family, const json_t *v, struct rt_path *
 	return 0;
 }
 
+/* What every link of the family carries (RFC 791, RFC 8200) at least; 0: the interface's */
+static int
+parse_mtu(struct ctl_req *req, int family, const json_t *mtu, uint32_t *out)
+{
+	json_int_t n = json_integer_value(mtu), least = family == AF_INET ? 68 : 1280;
+
+	*out = (uint32_t)n;
+	if (mtu != NULL && (!json_is_integer(mtu) || (n != 0 && n < least) || n > 65535))
+		return ctl_error(req, EINVAL, "mtu: 0 or %d to 65535", (int)least);
+	return 0;
+}
+
 static int
 parse_paths(struct ctl_req *req, json_t *gw, json_t *params, struct rt_spec *s)
 {
@@ -153,11 +165,10 @@ parse_paths(struct ctl_req *req, json_t *gw, json_t *params, struct rt_spec *s)
 			if (w != NULL &&
 			    (!json_is_integer(w) || json_integer_value(w) < 1 || json_integer_value(w) > 65535))
 				return ctl_error(req, EINVAL, "weight: 1 to 65535");
-			if (mtu != NULL &&
-			    (!json_is_integer(mtu) || json_integer_value(mtu) < 0 || json_integer_value(mtu) > 65535))
-				return ctl_error(req, EINVAL, "mtu: 0 to 65535");
 			p->weight = w != NULL ? json_integer_value(w) : 1;
-			p->mtu = mtu != NULL ? json_integer_value(mtu) : 0;
+			error = parse_mtu(req, s->family, mtu, &p->mtu);
+			if (error)
+				return error;
 			if (!p->has_gw && p->gw_ifindex == 0)
 				return ctl_error(req, EINVAL, "gateway: neither a gateway nor an interface");
 		}
@@ -231,13 +242,9 @@ rt_parse_item(struct ctl_req *req, const char *dst, json_t *gw, json_t *params, 
 		if (json_is_true(v))
 			s->flags |= flags[i].flag;
 	}
-	if (mtu != NULL) {
-		json_int_t n = json_integer_value(mtu);
-
-		if (n < 0 || n > 65535)
-			return ctl_error(req, EINVAL, "mtu: 0 to 65535");
-		s->mtu = n;
-	}
+	error = parse_mtu(req, s->family, mtu, &s->mtu);
+	if (error != 0)
+		return error;
 	s->mtu_lock = json_is_true(json_object_get(params, "lockmtu"));
 	if (expire != NULL) {
 		json_int_t n = json_integer_value(expire);

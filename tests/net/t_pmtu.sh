@@ -80,6 +80,15 @@ monitored() {
 	smp "$1" route delete -net 10.77.0.0/16
 	grep -q RTM_ADD mon
 }
+test_case bounds "an MTU that no link may have is refused"
+bounds_body() {
+	three
+	refuses A "mtu: 0 or 68 to 65535" route add -host 10.0.1.9 10.0.0.2 -mtu 67
+	refuses A "mtu: 0 or 1280 to 65535" route add -inet6 2001:db8:9::/64 2001:db8::2 -mtu 1279
+	run A route add -host 10.0.1.9 10.0.0.2 -mtu 68
+	run A route add -inet6 2001:db8:9::/64 2001:db8::2 -mtu 1280
+	finish
+}
 test_case route "a route's own MTU: need fragment and too big, fragments, several paths"
 route_body() {
 	three
