@@ -8,7 +8,7 @@ NINJA = ninja -C
 help:
 	@echo "make run        install, build and show a router forwarding between two hosts (root: Linux namespaces)"
 	@echo "make check      install, build and pass every test    make check-long  longer runs of the same"
-	@echo "make build      leave $(B)/smpnetd and $(B)/smpnet runnable in place"
+	@echo "make build      leave $(B)/smpnetd, $(B)/smpnet and $(B)/ipgen/ipgen runnable in place"
 	@echo "make bench [NAME=...]   side by side with peers       make lint  make format  make clean"
 
 # One list of Debian packages (packages.txt); "packages-USE" installs those of the uses named.
@@ -17,7 +17,7 @@ packages-%:
 
 build: packages-build
 	@[ -f $(B)/build.ninja ] || meson setup $(B) >/dev/null
-	@$(NINJA) $(B) smpnetd smpnet
+	@$(NINJA) $(B) smpnetd smpnet ipgen
 	@tools/mklinks $(B)
 
 run: packages-build-run
