@@ -56,7 +56,7 @@ struct report {
 	struct trial_sample *sample; /* of a plain run or a soak */
 };
 
-/* => control; -ENOMEM */
+/* => control; copies the row, without its histograms; -ENOMEM */
 int report_add(struct report *, const struct report_row *);
 int report_add_sample(struct report *, const struct trial_sample *);
 void report_free(struct report *);

@@ -26,11 +26,12 @@ struct trial_spec {
 	double pps[TRIAL_DIRS];		     /* packets a second; INFINITY: as fast as it goes */
 	double seconds;			     /* of sending that counts; 0: until packets are sent, or trial_stop */
 	uint64_t packets;		     /* of each direction; 0: no limit */
-	double warmup;	/* seconds at the same rate before, not counted (its packets are waited for too) */
-	double ramp;	/* seconds within warmup in which the rate grows from nothing */
-	double drain;	/* seconds without an arrival after which what is missing is lost; < 0: 2 */
-	unsigned burst; /* most packets at once; 0: 32 */
-	bool sample;	/* tell observers each second */
+	double warmup;	 /* seconds at the same rate before, not counted (its packets are waited for too) */
+	double ramp;	 /* seconds within warmup in which the rate grows from nothing */
+	double drain;	 /* seconds without an arrival after which what is missing is lost; < 0: 2 */
+	double interval; /* seconds from one sample to the next; 0: 1, or what the command line says; 0.01 at least */
+	unsigned burst;	 /* most packets at once; 0: 32 */
+	bool sample;	 /* tell observers each second */
 };
 
 /* What is counted of a direction.  All but sent at the receiving side. */
@@ -64,7 +65,7 @@ struct trial_direction {
 	double asked_pps;      /* INFINITY: as fast as it goes */
 	double mean_size;      /* octets with FCS */
 	struct trial_latency latency;
-	struct hist hist; /* ticks; all of it */
+	const struct hist *hist; /* ticks; all of it; the engine's, until the next trial; NULL in a report's rows */
 	unsigned burst_median, burst_max;
 	uint64_t peak10ms; /* most packets sent in one stretch of 10 ms; 0: not known */
 	uint32_t flows, flows_lossy;
@@ -80,7 +81,7 @@ struct trial_result {
 	bool link_lost;		/* a port's link went down while it ran */
 };
 
-/* One second, and the totals. */
+/* One interval, a second where the spec does not say another, and the totals. */
 struct trial_sample {
 	double at;	/* seconds since the trial's beginning */
 	double seconds; /* how long this one was */
@@ -119,7 +120,7 @@ const struct traffic *trial_traffic(unsigned dir);
 int trial_pause(bool);
 bool trial_running(void);
 
-/* => control; fn is called each second of every trial that samples; at most 8 observers */
+/* => control; fn is called each interval (a second) of every trial that samples; at most 8 observers */
 int trial_observe(void (*fn)(void *arg, const struct trial_sample *), void *arg);
 void trial_unobserve(void (*fn)(void *arg, const struct trial_sample *), void *arg);
 
