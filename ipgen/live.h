@@ -27,6 +27,15 @@ struct live {
 	struct report *report;
 	struct trial_latency floor;
 	bool has_floor;
+	struct trial_spec
+	    trial; /* warmup, ramp, drain and burst as the command line has them: what a scenario's trials begin with */
+	bool fixed;    /* a series of tests or a scenario sets rate and size: keys do not */
+	bool view;     /* the terminal view is up (set by it) */
+	bool want_key; /* a scenario waits for a key: whoever has one clears it */
+	/* => asks for the gateways again (tports_resolve), from main's level; 0 or -errno with err; NULL: cannot */
+	int (*announce)(struct live *, char *err, size_t errlen);
+	/* => a line for people beside progress: the headless main prints it; NULL: nobody wants it */
+	void (*say)(struct live *, const char *line);
 };
 
 /* Full-screen (ncurses).  => control; 0 or -errno with err (no terminal, TERM unknown) */
@@ -43,6 +52,8 @@ struct scenario *scenario_read(const char *path, char *err, size_t errlen);
 /* => control, from main's level; runs the steps, each a row of the report; 0, -EINTR or -errno with err */
 int scenario_run(struct scenario *, struct live *, char *err, size_t errlen);
 void scenario_free(struct scenario *);
+/* => after scenario_run: expectations that were not met (exit status 3) */
+unsigned scenario_failed(const struct scenario *);
 /* => what the scenario needs of the command line: full-duplex, its length in seconds */
 bool scenario_bidirectional(const struct scenario *);
 double scenario_seconds(const struct scenario *);

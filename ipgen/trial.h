@@ -88,8 +88,9 @@ struct trial_sample {
 	bool counting;	/* false: warm-up or drain */
 	double asked_pps[TRIAL_DIRS];
 	struct trial_counts second[TRIAL_DIRS], total[TRIAL_DIRS];
-	struct trial_latency latency[TRIAL_DIRS]; /* of this second */
-	uint64_t other, device_missed;
+	struct trial_latency latency[TRIAL_DIRS];		  /* of this second */
+	uint64_t other, tester_lost, device_missed;		  /* so far, as in the result */
+	unsigned burst_median[TRIAL_DIRS], burst_max[TRIAL_DIRS]; /* so far */
 };
 
 struct trial_flow_result {
