@@ -30,9 +30,27 @@ hist_index(uint64_t v)
 	return HIST_SUB * (shift + 1) + (unsigned)((v >> shift) - HIST_SUB);
 }
 
+/* => the writer; relaxed stores, for readers that do not wait */
+static inline void
+hist_add(struct hist *h, uint64_t v)
+{
+	uint64_t *bucket = &h->bucket[hist_index(v)];
+
+	if (__builtin_expect(v < h->min || h->count == 0, 0))
+		__atomic_store_n(&h->min, v, __ATOMIC_RELAXED);
+	if (__builtin_expect(v > h->max, 0))
+		__atomic_store_n(&h->max, v, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->count, h->count + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->sum, h->sum + v, __ATOMIC_RELAXED);
+	__atomic_store_n(bucket, *bucket + 1, __ATOMIC_RELAXED);
+}
+
+/* => the writer, or nobody writes */
 void hist_clear(struct hist *);
 /* => any thread, of a histogram at rest or of words that may be a little apart */
 void hist_merge(struct hist *into, const struct hist *from);
+/* => any thread; what came between two readings of one histogram; its extremes are known to a bucket's width */
+void hist_since(struct hist *into, const struct hist *now, const struct hist *then);
 /* => the value below which the share q (0 to 1) of all lies, interpolated in its bucket; q 0: min, 1: max; 0: no value */
 uint64_t hist_quantile(const struct hist *, double q);
 double hist_mean(const struct hist *);
