@@ -27,6 +27,9 @@ enum report_test {
 	REPORT_SOAK,
 };
 
+#define REPORT_QS 25			 /* points that are kept of a histogram */
+extern const double report_q[REPORT_QS]; /* the shares (0 to 1) they are at */
+
 /* One trial as a row: what was asked, what came of it. */
 struct report_row {
 	enum report_test test;
@@ -41,6 +44,9 @@ struct report_row {
 	double low, high; /* the search's last interval, pps (0: none) */
 	struct trial_result result;
 	double started; /* Unix time */
+	/* filled by report_add: the histograms at report_q, in nanoseconds; of each direction, then of both together */
+	bool has_quantiles[TRIAL_DIRS + 1];
+	double quantile_ns[TRIAL_DIRS + 1][REPORT_QS];
 };
 
 struct report {
@@ -56,7 +62,7 @@ struct report {
 	struct trial_sample *sample; /* of a plain run or a soak */
 };
 
-/* => control; copies the row, without its histograms; -ENOMEM */
+/* => control; copies the row, its histograms as quantile_ns; -ENOMEM */
 int report_add(struct report *, const struct report_row *);
 int report_add_sample(struct report *, const struct trial_sample *);
 void report_free(struct report *);
