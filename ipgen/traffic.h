@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define TRAFFIC_MAXFLOWS (1u << 20)
 #define TRAFFIC_MAXMIX	 16384 /* frame sizes in the order of their use */
+#define TRAFFIC_MAXSIZE	 16000 /* octets of a frame, with FCS */
 #define TRAFFIC_MAXTAGS	 2
 #define TRAFFIC_FCS	 4
 #define TRAFFIC_GAP	 20 /* preamble, start of frame and gap: what layer 1 adds to a frame */
@@ -21,13 +23,14 @@
 struct flow {
 	uint8_t src[16], dst[16];
 	uint16_t sport, dport; /* ICMP: identifier, 0 */
-	uint16_t sum;	       /* Internet checksum accumulator of the four above, folded */
+	uint16_t sum;	       /* Internet checksum accumulator of the four above, folded, in the order of memory */
 	uint8_t family;	       /* 4 or 6 */
 	uint8_t proto;	       /* 17, 6, 1 or 58 */
 };
 
 struct traffic_range {
 	uint8_t begin[16], end[16]; /* as in struct flow */
+	uint8_t family;		    /* 4 or 6 */
 };
 
 enum traffic_order { TRAFFIC_INCREASE, TRAFFIC_RANDOM };
@@ -35,11 +38,11 @@ enum traffic_order { TRAFFIC_INCREASE, TRAFFIC_RANDOM };
 /* Frame sizes: one of the kinds. */
 struct traffic_sizes {
 	enum { SIZES_FIXED, SIZES_SWEEP, SIZES_MIX } kind;
-	unsigned size;		 /* FIXED */
-	unsigned min, max, step; /* SWEEP: min, min + step ... max and again */
-	unsigned nmix;		 /* MIX: sizes in the order of their use, evenly spread by weight (RFC 6985) */
-	uint16_t mix[TRAFFIC_MAXMIX];
-	char text[64]; /* as the user gave it: "64", "64-1518:64", "imix", "genome:aaaaaaabbbbc" */
+	unsigned size;		      /* FIXED */
+	unsigned min, max, step;      /* SWEEP: min, min + step ... max (which is always the last) and again */
+	unsigned nmix;		      /* MIX: sizes in the order of their use, evenly spread by weight (RFC 6985) */
+	uint16_t mix[TRAFFIC_MAXMIX]; /* 0: the port's MTU (z of RFC 6985) */
+	char text[64];		      /* as the user gave it: "64", "64-1518:64", "imix", "genome:aaaaaaabbbbc" */
 };
 
 struct traffic_tag {
@@ -64,12 +67,14 @@ struct traffic_spec {
 	const char *replay;			 /* or NULL: a pcap or pcapng file instead of all above */
 	double replay_speed;			 /* 1: original timing; 0: as the rate says */
 	bool replay_loop;
+	bool replay_raw; /* link addresses as in the file */
 };
 
 struct traffic_link {
 	uint8_t src[6], dst[6]; /* link addresses */
 	bool has4, has6;	/* own and the far port's addresses, for defaults */
 	uint8_t src4[4], dst4[4], src6[16], dst6[16];
+	unsigned mtu; /* what z of RFC 6985 stands for; 0: 1500 */
 };
 
 struct traffic;
@@ -87,6 +92,16 @@ void traffic_free(struct traffic *);
 
 /* => control; parses "64", "64-1518", "64-1518:64", "imix", "imix:64x7,594x4,1518x1", "genome:aaaabbc", RFC 6985 */
 int traffic_sizes_parse(const char *, struct traffic_sizes *, char *err, size_t errlen);
+
+/* => control; "A", "A-B" of one family, IPv6 with or without brackets; "P", "P-Q": 0 or -EINVAL with err */
+int traffic_range_parse(const char *, struct traffic_range *, char *err, size_t errlen);
+int traffic_ports_parse(const char *, uint16_t ports[2], char *err, size_t errlen);
+
+/* => control; the flows as a flow file, a line each; 0 or -errno of the stream */
+int traffic_dump(const struct traffic *, FILE *);
+/* => any thread; one flow as in a flow file: "10.0.0.1:9,10.0.0.2:9", "[2001:2::1]:9,[2001:2::2]:9" */
+#define TRAFFIC_FLOW_TEXT 112
+void traffic_flow_text(const struct flow *, char *, size_t);
 
 /* => any thread; what is in it */
 uint32_t traffic_nflows(const struct traffic *);
