@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The numbers of one flow as they arrive: each once, missing, twice, out of order; and how evenly.  Knows no packets.
+ *
+ * A flow has one line (struct track), which is all that is touched while nothing is missing, and a tail with a window of
+ * the latest numbers, one bit each, which comes to life with the first gap and rests again when it has been filled.
+ *	in order	next; a gap before it is missing from then on
+ *	in the window	its bit tells a first arrival (reordered, RFC 4737 section 3.3) from a duplicate (RFC 5560)
+ *	behind it	a duplicate if nothing is missing there; else late: what was missing, or what came before, nobody
+ *			knows.  It is counted as late alone, and one number less is missing
+ *	far ahead	(TRACK_FAR) nothing changes: the caller asks the sender whether it can be (track_extend)
+ *
+ * Synchronization: one writer, the flow's owner.  Control reads when that worker has been asked for a call since.
+ * Lifetime: the caller's memory; all zero is a flow of which nothing has arrived.
+ */
+#ifndef IPGEN_TRACK_H
+#define IPGEN_TRACK_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TRACK_FAR  64	 /* a larger gap is believed only if the sender has sent so far */
+#define TRACK_BITS 65536 /* of a window, at most */
+
+enum track_is {
+	TRACK_NEXT,	 /* in order, with nothing missing before it */
+	TRACK_GAP,	 /* in order, numbers before it are missing */
+	TRACK_REORDERED, /* fills a gap */
+	TRACK_DUPLICATE,
+	TRACK_LATE,   /* see above */
+	TRACK_BEHIND, /* nothing changed: track_resolve */
+	TRACK_AHEAD,  /* nothing changed: track_resolve */
+};
+
+struct track {		    /* a line of its own; [w] all */
+	uint64_t next;	    /* the highest number seen, and one */
+	uint64_t unique;    /* numbers that came at least once, late ones apart */
+	uint64_t old;	    /* missing below the window */
+	uint64_t late;	    /* came from below the window */
+	uint64_t reordered; /* Type-P-Reordered */
+	uint64_t duplicate;
+	uint32_t holes; /* missing in the window; 0: the window rests */
+	uint32_t ngaps; /* gaps that began, all of them */
+	float jitter;	/* RFC 3550 section 6.4.1, ticks */
+	float transit;	/* of the latest arrival, ticks */
+};
+_Static_assert(sizeof(struct track) == 64, "one cache line");
+
+struct track_gap {
+	uint32_t first;	 /* number that is missing */
+	uint32_t unique; /* arrivals when it began: the place of the packet that came in its stead */
+};
+
+/* What a flow needs when something is missing.  words and gaps follow. */
+struct track_tail {	       /* [w] all */
+	uint32_t extent;       /* largest, RFC 4737 section 4.2.1 */
+	uint32_t corrupt;      /* the caller's */
+	uint32_t misdelivered; /* the caller's */
+	uint32_t numberless;   /* the caller's: corrupt ones whose number is not known */
+	uint64_t words[];      /* nwords, a ring; then struct track_gap[ngaps], a ring */
+};
+
+/* How large tails are: the same for all flows of a trial. */
+struct track_shape {
+	uint32_t nwords; /* [I] power of two, 2 at least */
+	uint32_t ngaps;	 /* [I] */
+	size_t tail;	 /* [I] octets, whole cache lines */
+};
+
+/* => any thread; the largest shape of which n fit into octets, TRACK_BITS at most, 512 numbers at least */
+struct track_shape track_shape(uint32_t n, size_t octets);
+
+/* => the owner; number seq, modulo 2^32, of the flow arrived; anything but the next: track_other */
+enum track_is track_other(struct track *, struct track_tail *, const struct track_shape *, uint32_t seq);
+
+static inline enum track_is
+track_arrive(struct track *t, struct track_tail *tail, const struct track_shape *shape, uint32_t seq)
+{
+	if (__builtin_expect(seq != (uint32_t)t->next || t->holes != 0, 0))
+		return track_other(t, tail, shape, seq);
+	t->next++;
+	t->unique++;
+	return TRACK_NEXT;
+}
+
+/*
+ * => any thread; *number: which of the sent ones (0 to sent - 1) seq stands for.  False: it cannot have been sent.
+ *    Fewer than 2^32 are under way.
+ */
+static inline bool
+track_extend(uint32_t seq, uint64_t sent, uint64_t *number)
+{
+	uint64_t back = (uint32_t)((uint32_t)sent - 1 - seq);
+
+	*number = sent - 1 - back;
+	return back < sent;
+}
+
+/* => the owner; after TRACK_AHEAD or TRACK_BEHIND, by the whole number; never one of those two */
+enum track_is track_resolve(struct track *, struct track_tail *, const struct track_shape *, uint64_t number);
+
+/* => the owner, after a first arrival (unique has been counted); transit in ticks */
+static inline void
+track_jitter(struct track *t, float transit)
+{
+	float d = fabsf(transit - t->transit);
+
+	t->transit = transit;
+	if (__builtin_expect(t->unique > 1, 1))
+		t->jitter += (d - t->jitter) * (1 / 16.0f);
+}
+
+/* => the owner, or at rest; below the highest number seen */
+static inline uint64_t
+track_missing(const struct track *t)
+{
+	return t->old + t->holes;
+}
+
+#endif
