@@ -36,3 +36,80 @@ procedure_defaults(struct procedure *p)
 {
 	memset(p, 0, sizeof(*p));
 }
+
+WEAK int
+trial_run(const struct trial_spec *spec, struct trial_result *result, char *err, size_t errlen)
+{
+	snprintf(err, errlen, "no engine yet");
+	return -ENOTSUP;
+}
+
+WEAK void
+trial_stop(bool quit)
+{
+}
+
+WEAK bool
+trial_quit(void)
+{
+	return true;
+}
+
+WEAK bool
+trial_wait(double seconds)
+{
+	return false;
+}
+
+WEAK int
+trial_set_rate(unsigned dir, double pps)
+{
+	return -ESRCH;
+}
+
+WEAK int
+trial_set_traffic(unsigned dir, struct traffic *t)
+{
+	return -ESRCH;
+}
+
+WEAK const struct traffic *
+trial_traffic(unsigned dir)
+{
+	return NULL;
+}
+
+WEAK int
+trial_pause(bool on)
+{
+	return -ESRCH;
+}
+
+WEAK bool
+trial_running(void)
+{
+	return false;
+}
+
+WEAK int
+trial_observe(void (*fn)(void *arg, const struct trial_sample *), void *arg)
+{
+	return 0;
+}
+
+WEAK void
+trial_unobserve(void (*fn)(void *arg, const struct trial_sample *), void *arg)
+{
+}
+
+WEAK uint64_t
+trial_line_rate(unsigned dir)
+{
+	return 0;
+}
+
+WEAK double
+trial_line_pps(unsigned dir, double mean_size)
+{
+	return 0;
+}
