@@ -77,7 +77,7 @@ fmt_percent(double share)
 		return "0";
 	if (percent > 0 && percent < 0.0001)
 		return "<0.0001";
-	return fmt_fixed(percent, percent < 10 ? 4 : 2);
+	return fmt_fixed(percent, percent < 1 ? 4 : 2);
 }
 
 const char *

@@ -433,7 +433,7 @@ own_table(const struct report *r, struct tabs *tabs)
 		other += r->row[i].result.other;
 	}
 	if (lost + missed + other == 0 ||
-	    (t = tabs_new(tabs, REPORT_RUN, "The tester's own",
+	    (t = tabs_new(tabs, (enum report_test)(REPORT_SOAK + 1), "The tester's own",
 		 "Over all trials.  What is lost here is not the fault of the device under test.")) == NULL)
 		return;
 	tab_col(t, "what", "", true);
