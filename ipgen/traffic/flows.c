@@ -67,7 +67,7 @@ flow_blocks_add(struct flow_blocks *l, const struct flow_block *b)
 	return 0;
 }
 
-static void
+void
 flow_make(struct flow *f, unsigned family, unsigned proto, u128 src, u128 dst, unsigned sport, unsigned dport)
 {
 	const uint16_t *w = (const uint16_t *)(const void *)f;
@@ -86,7 +86,7 @@ flow_make(struct flow *f, unsigned family, unsigned proto, u128 src, u128 dst, u
 }
 
 /* The flow of this number among the block's combinations. */
-static void
+void
 block_flow(const struct flow_block *b, unsigned proto, uint64_t i, struct flow *f)
 {
 	uint64_t n;
@@ -146,9 +146,13 @@ flow_list(const struct flow_blocks *l, unsigned proto, enum traffic_order order,
 		snprintf(err, errlen, "%u flows: no memory", *n);
 		return NULL;
 	}
-	if (order == TRAFFIC_RANDOM)
-		(void)seed;
-	list_increase(l, proto, f, *n);
+	if (order == TRAFFIC_INCREASE) {
+		list_increase(l, proto, f, *n);
+	} else if (flow_list_random(l, proto, seed, f, *n) != 0) {
+		snprintf(err, errlen, "%u flows: no memory", *n);
+		free(f);
+		return NULL;
+	}
 	for (uint32_t i = 0; reverse && i < *n; i++)
 		flow_reverse(&f[i]);
 	return f;

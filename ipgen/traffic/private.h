@@ -68,6 +68,12 @@ int flow_blocks_add(struct flow_blocks *, const struct flow_block *);
 struct flow *flow_list(const struct flow_blocks *, unsigned proto, enum traffic_order, uint64_t seed, unsigned max,
     bool reverse, uint32_t *n, char *err, size_t errlen);
 
+/* => one flow of these; and of a block that of number i, below its count */
+void flow_make(struct flow *, unsigned family, unsigned proto, u128 src, u128 dst, unsigned sport, unsigned dport);
+void block_flow(const struct flow_block *, unsigned proto, uint64_t i, struct flow *);
+/* => n of the combinations, n at most as many as they are; 0 or -ENOMEM */
+int flow_list_random(const struct flow_blocks *, unsigned proto, uint64_t seed, struct flow *, uint32_t n);
+
 /* => templates, order and sizes of t from its sets; 0 or -errno with err */
 int traffic_templates(struct traffic *, const struct traffic_sizes *, char *err, size_t errlen);
 /* => the frames of a size list: order and distinct sizes, both allocated */
