@@ -228,7 +228,10 @@ flows_million(void **state)
 	refused(&s, "-F 1048577: 1048576 flows at most");
 }
 
-/* Flows of each way to make them spread over receive queues by the flow hash. */
+/*
+ * Flows of each way to make them spread over receive queues by the flow hash.  The bounds are wide: the hash is the same for
+ * (10.0.0.1, 10.9.0.2) and (10.0.0.2, 10.9.0.1), so 32 by 32 addresses have 528 values, not 1024.
+ */
 static void
 flows_spread(void **state)
 {
@@ -258,7 +261,7 @@ flows_spread(void **state)
 				count[pkt_hash_ip4(buf + 128 + 14, buf + 128 + 60) % queues]++;
 			}
 			for (unsigned q = 0; q < queues; q++)
-				assert_in_range(count[q], n / queues / 2, n / queues * 3 / 2);
+				assert_in_range(count[q], n / queues / 3, n / queues * 2);
 		}
 		traffic_free(t);
 	}
