@@ -42,6 +42,8 @@ struct tport_spec {
 	struct traffic_tag tag[TRAFFIC_MAXTAGS];
 	unsigned mtu;	   /* 0: as it is */
 	uint64_t linerate; /* bits/s; 0: as the device says */
+	bool promisc;	   /* frames for other link addresses are wanted too (replay) */
+	uint8_t family;	   /* 6: frames go to IPv6's gateway where there are two; else to IPv4's */
 };
 
 struct tport {
@@ -65,6 +67,11 @@ int tports_open(const struct tport_spec *, unsigned n, double wait, char *err, s
 void tports_close(void);
 /* => control; asks again for the gateways (a reset of the DUT); 0, or -EHOSTUNREACH with err */
 int tports_resolve(double wait, char *err, size_t errlen);
+/*
+ * => control; the port stands for the flows' addresses that lie in its network (ARP, ND, echo): sources at the port that
+ *    sends, destinations at the other; 0 or -ENOMEM
+ */
+int tports_own(unsigned dir, const struct traffic *);
 /* => control; what a direction's frames begin with and its default addresses */
 void tports_link(unsigned dir, struct traffic_link *);
 
