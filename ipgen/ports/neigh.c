@@ -27,7 +27,7 @@ struct own { /* an address that the port stands for */
 struct neigh_port {
 	struct answer_self self;
 	struct own *own; /* sorted */
-	size_t nown, alloc;
+	size_t owned, alloc;
 	struct {
 		bool wanted, found;
 		uint8_t lladdr[6];
@@ -52,7 +52,7 @@ stands_for(const void *arg, unsigned family, const uint8_t *addr)
 	struct own key = {.family = (uint8_t)family};
 
 	memcpy(key.addr, addr, family == 4 ? 4 : 16);
-	return p->nown > 0 && bsearch(&key, p->own, p->nown, sizeof(key), own_compare) != NULL;
+	return p->owned > 0 && bsearch(&key, p->own, p->owned, sizeof(key), own_compare) != NULL;
 }
 
 static void
@@ -162,7 +162,7 @@ join_groups(unsigned i)
 	unsigned n = 2;
 	bool others = false;
 
-	for (size_t k = 0; k < ports[i].nown; k++)
+	for (size_t k = 0; k < ports[i].owned; k++)
 		others |= ports[i].own[k].family == 6;
 	if (!self->has6 && !has_gateway(&tport[i].spec.addr6) && !others)
 		return;
@@ -217,7 +217,7 @@ neigh_stop(void)
 	for (unsigned i = 0; i < TPORTS; i++) {
 		free(ports[i].own);
 		ports[i].own = NULL;
-		ports[i].nown = ports[i].alloc = 0;
+		ports[i].owned = ports[i].alloc = 0;
 	}
 }
 
@@ -322,9 +322,9 @@ own_add(unsigned i, unsigned family, const uint8_t *addr)
 	memcpy(own.addr, addr, family == 4 ? 4 : 16);
 	if (!in_prefix(own.addr, a) || memcmp(own.addr, a->gateway, 16) == 0 || memcmp(own.addr, a->addr, 16) == 0)
 		return 0;
-	if (p->nown > 0 && memcmp(&p->own[p->nown - 1], &own, sizeof(own)) == 0)
+	if (p->owned > 0 && memcmp(&p->own[p->owned - 1], &own, sizeof(own)) == 0)
 		return 0;
-	if (p->nown == p->alloc) {
+	if (p->owned == p->alloc) {
 		size_t n = p->alloc == 0 ? 64 : p->alloc * 2;
 		struct own *more = realloc(p->own, n * sizeof(*more));
 
@@ -333,7 +333,7 @@ own_add(unsigned i, unsigned family, const uint8_t *addr)
 		p->own = more;
 		p->alloc = n;
 	}
-	p->own[p->nown++] = own;
+	p->own[p->owned++] = own;
 	return 0;
 }
 
@@ -355,13 +355,13 @@ tports_own(unsigned dir, const struct traffic *t)
 		struct neigh_port *p = &ports[i];
 		size_t n = 0;
 
-		if (p->nown == 0)
+		if (p->owned == 0)
 			continue;
-		qsort(p->own, p->nown, sizeof(*p->own), own_compare);
-		for (size_t k = 0; k < p->nown; k++)
+		qsort(p->own, p->owned, sizeof(*p->own), own_compare);
+		for (size_t k = 0; k < p->owned; k++)
 			if (n == 0 || memcmp(&p->own[n - 1], &p->own[k], sizeof(*p->own)) != 0)
 				p->own[n++] = p->own[k];
-		p->nown = n;
+		p->owned = n;
 		join_groups(i);
 	}
 	return error;
