@@ -63,7 +63,7 @@ longest(struct back *b, uint64_t guess, uint64_t *result)
 	int rc;
 
 	n = guess && guess < b->longest ? guess : b->longest;
-	step = guess / 1024 + 1;
+	step = 1;
 	while (high - low > 1) {
 		rc = burst(b, n, &passed);
 		if (rc < 0)

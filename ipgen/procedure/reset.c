@@ -161,7 +161,7 @@ reset_run(struct run *run)
 	row.pass = why == NULL;
 	row.value = why || rate <= 0 ? 0 : run_bad(&r) / rate;
 	row.low = why ? 0 : w.up - w.down - INTERVAL;
-	row.high = why ? 0 : w.up - w.last;
+	row.high = why ? 0 : w.up - w.last + INTERVAL;
 	if (row.low < 0)
 		row.low = 0;
 	if (why)

@@ -159,7 +159,7 @@ static void
 flow(struct stream *s, double now, double dt, bool counting, double share)
 {
 	double asked = s->asked * share, pps = asked, in, out, lost = 0, own = 0;
-	bool outage = sim.outage_at >= 0 && now >= sim.outage_at && now < sim.outage_at + sim.outage;
+	bool overflow = false, outage = sim.outage_at >= 0 && now >= sim.outage_at && now < sim.outage_at + sim.outage;
 
 	if (sim.tester_pps > 0 && pps > sim.tester_pps)
 		pps = sim.tester_pps;
@@ -182,12 +182,14 @@ flow(struct stream *s, double now, double dt, bool counting, double share)
 			if (s->queue > sim.buffer + 1e-6) {
 				lost += s->queue - sim.buffer;
 				s->queue = sim.buffer;
-				if (sim.recovery > 0)
-					bad_until = now + dt + sim.recovery;
+				overflow = true;
 			}
 		} else {
 			s->queue = 0;
 		}
+		/* what it loses while it recovers does not end the overload */
+		if (sim.recovery > 0 && (overflow || (in > out && now < bad_until)))
+			bad_until = now + dt + sim.recovery;
 	}
 	if (lost > 1e-9)
 		sim.last_loss = sim.clock + dt;
