@@ -38,7 +38,7 @@ end_parse(const struct place *at, const char **p, const char *end, struct traffi
     char *err, size_t errlen)
 {
 	const char *s = *p, *stop = s, *colon;
-	char why[128];
+	char why[2 * QUOTE_LEN];
 	bool v6 = s < end && *s == '[';
 
 	if (v6) {

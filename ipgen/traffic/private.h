@@ -50,8 +50,9 @@ struct traffic_sets {
 u128 addr_get(const uint8_t *, unsigned family);
 void addr_put(uint8_t *, u128, unsigned family);
 
-/* => len octets of text, not terminated; a word of at most 20 octets for messages */
-const char *text_quote(const char *, size_t len, char buf[32]);
+#define QUOTE_LEN 96
+/* => len octets of text, not terminated, in quotation marks for messages; what is long is cut */
+const char *text_quote(const char *, size_t len, char buf[QUOTE_LEN]);
 /* => a decimal number of exactly these octets, at most max; -1: it is none */
 long text_number(const char *, size_t len, long max);
 

@@ -29,7 +29,7 @@ struct reader {
 static int
 fail_size(const struct reader *r, const char *where, const char *what)
 {
-	char q[32];
+	char q[QUOTE_LEN];
 
 	return FAIL(r->err, r->errlen, "size %s: octet %u: %s", text_quote(r->text, strlen(r->text), q),
 	    (unsigned)(where - r->text) + 1, what);

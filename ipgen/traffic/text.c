@@ -6,9 +6,9 @@
 #include "ipgen/traffic/private.h"
 
 const char *
-text_quote(const char *s, size_t len, char buf[32])
+text_quote(const char *s, size_t len, char buf[QUOTE_LEN])
 {
-	size_t n = len < 24 ? len : 24, k = 0;
+	size_t n = len < QUOTE_LEN - 8 ? len : QUOTE_LEN - 8, k = 0;
 
 	buf[k++] = '\'';
 	for (size_t i = 0; i < n; i++)
@@ -61,7 +61,7 @@ flow_addr_parse(const char *s, size_t len, struct traffic_range *r, char *err, s
 	const char *dash = memchr(s, '-', len);
 	size_t first = dash != NULL ? (size_t)(dash - s) : len;
 	unsigned family;
-	char q[32];
+	char q[QUOTE_LEN];
 
 	family = addr_parse(s, first, r->begin);
 	if (family == 0)
@@ -86,7 +86,7 @@ flow_ports_parse(const char *s, size_t len, uint16_t ports[2], char *err, size_t
 	const char *dash = memchr(s, '-', len);
 	size_t n = dash != NULL ? (size_t)(dash - s) : len;
 	long v = text_number(s, n, UINT16_MAX);
-	char q[32];
+	char q[QUOTE_LEN];
 
 	if (v < 0)
 		return FAIL(err, errlen, "%s: no port (0 to 65535)", text_quote(s, n, q));

@@ -612,6 +612,37 @@ frames_touched(void **state)
 	unlink("mixed.txt");
 }
 
+/* Of all ports one makes the checksum 0: UDP sends it as 0xffff (RFC 768), TCP as it is. */
+static void
+frames_zero(void **state)
+{
+	static uint8_t a[2048];
+	struct rte_mbuf m = {.buf_addr = a, .data_off = 128};
+
+	for (unsigned tcp = 0; tcp < 2; tcp++) {
+		struct traffic_spec s = spec_udp("101");
+		unsigned zeros = 0, ones = 0;
+		struct traffic *t;
+
+		s.proto = tcp ? 6 : 17;
+		s.sport[0] = 0;
+		s.sport[1] = 65535;
+		t = build(&s, false);
+		assert_int_equal(traffic_nflows(t), 65536);
+		for (uint32_t i = 0; i < t->nflows; i++) {
+			uint16_t sum;
+
+			frame_fill(t, &m, i, 0);
+			memcpy(&sum, a + 128 + 34 + (tcp ? 16 : 6), 2);
+			zeros += sum == 0;
+			ones += sum == 0xffff;
+		}
+		assert_in_range(zeros, tcp ? 1 : 0, tcp ? 2 : 0); /* ports 0 and 65535 may both */
+		assert_in_range(ones, tcp ? 0 : 1, tcp ? 0 : 2);
+		traffic_free(t);
+	}
+}
+
 static int
 setup(void **state)
 {
@@ -636,6 +667,7 @@ main(void)
 	    cmocka_unit_test(sizes_order),
 	    cmocka_unit_test(sizes_smallest),
 	    cmocka_unit_test(frames_touched),
+	    cmocka_unit_test(frames_zero),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
