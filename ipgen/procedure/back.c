@@ -106,6 +106,8 @@ finish(struct back *b, double sum, unsigned n, uint64_t least, uint64_t most, do
 		snprintf(row.note, sizeof(row.note), "the tester's limit: its own side loses packets of bursts");
 	else if (!n)
 		snprintf(row.note, sizeof(row.note), b->link ? "a link was lost" : "stopped");
+	else if (run->max_is_tester)
+		snprintf(row.note, sizeof(row.note), "the line rate is not known: bursts as fast as the tester sends");
 	else if (b->slowest < 0.99)
 		snprintf(row.note, sizeof(row.note), "the tester's limit: bursts went at %.1f %% of the rate",
 		    b->slowest * 100);

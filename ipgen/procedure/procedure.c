@@ -132,7 +132,7 @@ prepare(struct run *run)
 	double line = INFINITY;
 	int rc = 0;
 
-	run->line_pps = run->mean = 0;
+	run->line_pps = run->mean = run->reached = 0;
 	run->max_is_tester = false;
 	for (unsigned d = 0; d < p->dirs; d++) {
 		run->err[0] = 0;

@@ -24,6 +24,7 @@ struct watch {
 	double last, prev; /* the sample in which the last loss showed, and the one before it */
 	double lost;	   /* when last seen */
 	double overlost;   /* lost until the change */
+	double oversent;   /* sent until the change, of what was due */
 	double first;	   /* at of the first counting sample, less its length: the warm-up's length */
 	bool begun, ended;
 };
@@ -32,7 +33,7 @@ static void
 observe(void *arg, const struct trial_sample *s)
 {
 	struct watch *w = arg;
-	double lost = 0;
+	double lost = 0, sent = 0;
 
 	if (!s->counting || w->ended)
 		return;
@@ -40,11 +41,14 @@ observe(void *arg, const struct trial_sample *s)
 		w->begun = true;
 		w->first = s->at - s->seconds;
 	}
-	for (unsigned d = 0; d < TRIAL_DIRS; d++)
+	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
 		lost += (double)s->total[d].lost + (double)s->total[d].corrupt;
+		sent += (double)s->total[d].sent;
+	}
 	if (w->at < 0) {
 		if (s->at - w->first >= w->overload) {
 			w->overlost = lost;
+			w->oversent = sent / (w->half * 2 * (s->at - w->first) * w->run->p->dirs);
 			w->at = w->last = w->prev = s->at;
 			for (unsigned d = 0; d < w->run->p->dirs; d++)
 				trial_set_rate(d, w->half);
@@ -90,6 +94,8 @@ once(struct run *run, double high, double *seconds, double *resolution, struct t
 		snprintf(note, len, "the tester lost packets itself");
 	else if (w.at < 0)
 		snprintf(note, len, "stopped before the rate was reduced");
+	else if (w.overlost < 1 && w.oversent < 0.99)
+		snprintf(note, len, "the tester's limit: no overload, %.1f %% of it was sent", w.oversent * 100);
 	else if (w.overlost < 1)
 		snprintf(note, len, "the overload lost nothing: there was none");
 	else if (!w.ended)

@@ -234,7 +234,7 @@ run_trial(struct run *run, const struct ask *given, const char *note, struct tri
 	char why[64], rate[32];
 	int rc = 0;
 
-	for (unsigned try = 0; try < RUN_TRIES; try++) {
+	for (unsigned try = 0; try < (ask.pps <= run->reached ? 2 * RUN_TRIES : RUN_TRIES); try++) {
 		struct early early = {.limit = ask.tolerance * ask.pps * ask.seconds * run->p->dirs};
 		bool watch = ask.early && run->p->early && !isinf(ask.pps) && !ask.packets;
 
@@ -263,7 +263,12 @@ run_trial(struct run *run, const struct ask *given, const char *note, struct tri
 			run_say(run, "%s: %s", run_rate(ask.pps, rate, sizeof(rate)), why);
 		if (run->p->wait > 0 && !trial_wait(run->p->wait))
 			return -EINTR;
-		if (*verdict == VERDICT_PASS || *verdict == VERDICT_FAIL)
+		if (*verdict == VERDICT_PASS || *verdict == VERDICT_FAIL) {
+			if (!isinf(ask.pps) && !ask.packets)
+				run->reached = fmax(run->reached, ask.pps);
+			break;
+		}
+		if (*verdict == VERDICT_STOP)
 			break;
 		ask.early = false; /* whatever it was, the next goes to its end */
 	}

@@ -3,7 +3,8 @@
  * What the tests share: one checked trial, its verdict, its row; progress and the time that is left.
  *
  * A trial's verdict is about the device under test only if the tester did its part: it sent what was asked, and lost
- * nothing itself.  Another trial is void; it is run again, and after RUN_TRIES of them the rate is beyond the tester.
+ * nothing itself.  Another trial is void; it is run again, and after RUN_TRIES of them (twice as many where the tester has
+ * reached the rate before) the rate is beyond the tester.
  */
 #ifndef IPGEN_PROCEDURE_RUN_H
 #define IPGEN_PROCEDURE_RUN_H
@@ -34,6 +35,7 @@ struct run {
 	double line_pps;		     /* of one direction; 0: not known */
 	double max_pps;			     /* of one direction: the most that is tried */
 	bool max_is_tester;		     /* it is what the tester sends at most */
+	double reached;			     /* of one direction: the most that the tester has sent as asked */
 	char *err;
 	size_t errlen;
 };

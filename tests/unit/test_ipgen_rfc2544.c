@@ -345,6 +345,25 @@ test_quit_and_errors(void **state)
 		}
 }
 
+/* Somebody stops one trial: the search ends, and what it knows is told. */
+static void
+stopper(void *arg, const struct trial_sample *s)
+{
+	if (sim.trials == 4)
+		trial_stop(false);
+}
+
+static void
+test_stop(void **state)
+{
+	begin(64);
+	sim.pps = 1e6;
+	assert_int_equal(trial_observe(stopper, NULL), 0);
+	assert_int_equal(procedure_run(&p, REPORT_THROUGHPUT, err, sizeof(err)), 0);
+	assert_int_equal(sim.trials, 4);
+	assert_string_equal(final(REPORT_THROUGHPUT, "64")->note, "stopped before the end");
+}
+
 static void
 test_sizes(void **state)
 {
@@ -512,6 +531,10 @@ test_recovery(void **state)
 	}
 	/* no overload, no recovery */
 	begin(64);
+	sim.tester_pps = 2e6;
+	assert_false(run(REPORT_RECOVERY)->pass);
+	assert_non_null(strstr(final(REPORT_RECOVERY, "64")->note, "the tester's limit"));
+	begin(64);
 	assert_false(run(REPORT_RECOVERY)->pass);
 	assert_string_equal(final(REPORT_RECOVERY, "64")->note, "the overload lost nothing: there was none");
 }
@@ -604,6 +627,7 @@ main(void)
 	    cmocka_unit_test(test_tester_limit),
 	    cmocka_unit_test(test_link),
 	    cmocka_unit_test(test_quit_and_errors),
+	    cmocka_unit_test(test_stop),
 	    cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_settings),
 	    cmocka_unit_test(test_latency),
