@@ -46,3 +46,14 @@ replay_body() {
 	editcap -T rawip frames.pcap raw.pcap
 	atf_check -s exit:1 -e match:"raw.pcap: link type RAW: Ethernet's frames can be sent" "$BUILD/tests/unit/ipgen_frames" -r raw.pcap out
 }
+
+test_case lists "the lists of flows that are shipped are read, and their dump is read as the same"
+lists_body() {
+	for list in flows:289 flows6:260 flows-mixed:256; do
+		atf_check -o save:dump.txt "$BUILD/tests/unit/ipgen_frames" -l "$TOP/etc/ipgen/${list%:*}.txt"
+		atf_check_equal "${list#*:}" "$(sort -u dump.txt | wc -l)"
+		atf_check -o file:dump.txt "$BUILD/tests/unit/ipgen_frames" -l dump.txt
+	done
+	printf '10.0.0.1:9,10.0.0.2:9\n10.0.0.1:9,10.0.0.2:x\n' >bad.txt
+	atf_check -s exit:1 -e inline:"ipgen_frames: bad.txt:2:21: 'x': no port (0 to 65535)\n" "$BUILD/tests/unit/ipgen_frames" -l bad.txt
+}

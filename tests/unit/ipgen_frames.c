@@ -2,6 +2,7 @@
 /*
  * ipgen_frames FILE: frames of all families, protocols, tags and many sizes, as pcap, for other programs to judge.
  * ipgen_frames -r CAPTURE FILE: what is sent of a capture.  Both as traffic_build and frame_fill or replay_fill make them.
+ * ipgen_frames -l FLOWFILE: the flows in it, a line each.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,22 @@ dump_replay(pcap_dumper_t *d, const char *file)
 	return n;
 }
 
+static int
+list(const char *file)
+{
+	struct traffic *t;
+	int rc;
+
+	spec.proto = 17;
+	spec.flowfile = file;
+	if (traffic_sizes_parse("84", &spec.sizes, err, sizeof(err)) != 0)
+		die(err);
+	t = build();
+	rc = traffic_dump(t, stdout);
+	traffic_free(t);
+	return rc != 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -131,8 +148,10 @@ main(int argc, char **argv)
 	pcap_t *p = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, 262144, PCAP_TSTAMP_PRECISION_NANO);
 	pcap_dumper_t *d;
 
+	if (argc == 3 && strcmp(argv[1], "-l") == 0)
+		return list(argv[2]);
 	if (argc != 2 && !replay)
-		die("FILE, or -r CAPTURE FILE");
+		die("FILE, -r CAPTURE FILE, or -l FLOWFILE");
 	sig_init();
 	d = pcap_dump_open(p, argv[argc - 1]);
 	if (d == NULL)
