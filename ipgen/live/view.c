@@ -285,7 +285,9 @@ view_screen(struct view *v, char *err, size_t errlen)
 		snprintf(err, errlen, "TERM=%.40s: no such terminal is known: --nocurses", term != NULL ? term : "");
 		return -ENOENT;
 	}
-	if (cursor_address == NULL) {
+	found = cursor_address != NULL;
+	del_curterm(cur_term);
+	if (!found) {
 		snprintf(err, errlen, "TERM=%.40s: this terminal cannot place its cursor: --nocurses", term);
 		return -ENOTTY;
 	}
