@@ -27,8 +27,8 @@ struct scenario_runner {
 	const struct scenario_op *op; /* that runs */
 	struct rate rate[TRIAL_DIRS];
 	bool has_rate[TRIAL_DIRS];
-	double pps[TRIAL_DIRS];
-	int size[TRIAL_DIRS]; /* -1: the command line's */
+	double pps[TRIAL_DIRS], plain_pps[TRIAL_DIRS]; /* plain: the command line's */
+	int size[TRIAL_DIRS];			       /* -1: the command line's */
 	const char *label;
 	struct trial_direction sum[TRIAL_DIRS]; /* since the reset: counts only */
 	struct event *timer;
@@ -343,7 +343,7 @@ run_prepare(struct scenario_runner *r, const struct scenario_op *op, unsigned di
 			return -EINVAL;
 		spec->traffic[d] = t;
 		mean = traffic_mean_size(t);
-		r->pps[d] = r->has_rate[d] ? run_pps(&r->rate[d], d, mean) : r->live->trial.pps[d];
+		r->pps[d] = r->has_rate[d] ? run_pps(&r->rate[d], d, mean) : r->plain_pps[d];
 		if (op->kind == SCENARIO_RAMP) {
 			r->ramp_from[d] = run_pps(&op->rate[d], d, mean);
 			r->ramp_to[d] = r->pps[d];
@@ -501,6 +501,7 @@ scenario_run(struct scenario *sc, struct live *live, char *err, size_t errlen)
 	r->err = err;
 	r->errlen = errlen;
 	r->size[0] = r->size[1] = -1;
+	memcpy(r->plain_pps, live->asked_pps, sizeof(r->plain_pps));
 	sc->failed = 0;
 	live->fixed = true;
 	snprintf(live->test, sizeof(live->test), "scenario");

@@ -308,7 +308,7 @@ run(const char *text)
 	live.report = &report;
 	live.say = say;
 	live.trial.drain = -1;
-	live.trial.pps[0] = live.trial.pps[1] = 1000;
+	live.asked_pps[0] = live.asked_pps[1] = 1000;
 	sim_size(&live.sizes, 64);
 	rc = scenario_run(sc, &live, err, sizeof(err));
 	if (rc == 0)
