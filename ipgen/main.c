@@ -1,22 +1,158 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ipgen: the command line. */
-#include <stdio.h>
+/* ipgen: the command line, signals, start and stop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "ipgen/options.h"
+#include <event2/event.h>
+
+#include "ipgen/engine/engine.h"
+#include "ipgen/program.h"
 #include "ipgen/sig.h"
+#include "mp/mp.h"
+
+static struct program program; /* [c] */
+static unsigned signals;       /* [c] that told it to end */
+
+/* The first ends what runs in good order; at the second the kernel takes back what is ours, devices too. */
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	if (signals++ > 0) {
+		view_stop();
+		_exit(128 + (int)sig);
+	}
+	trial_stop(true);
+}
+
+static int
+fail(int status, const char *err)
+{
+	view_stop();
+	fprintf(stderr, "ipgen: %s\n", err);
+	return status;
+}
+
+/* Started without them, some socket or device of ours would get what is printed. */
+static void
+standard_descriptors(void)
+{
+	int fd;
+
+	while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+		;
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static bool
+is_series(const struct options *o)
+{
+	for (unsigned i = REPORT_THROUGHPUT; i <= REPORT_SOAK; i++)
+		if (o->test[i])
+			return true;
+	return false;
+}
+
+/* What can be known to be wrong before a device is touched; 0, or the exit status. */
+static int
+prepare(struct program *p, char *err, size_t errlen)
+{
+	const struct options *o = &p->opts;
+	const char *const files[] = {o->text, o->json, o->rfc2544_json, o->csv, o->html};
+	bool to_stdout = false;
+
+	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		to_stdout |= files[i] != NULL && strcmp(files[i], "-") == 0;
+	p->out = to_stdout ? stderr : stdout;
+	p->interactive =
+	    isatty(STDOUT_FILENO) && !o->headless && !o->json_lines && !o->quiet && !to_stdout && !is_series(o);
+	if (o->script != NULL && (p->scenario = scenario_read(o->script, err, errlen)) == NULL)
+		return 2;
+	if (o->log != NULL && (p->log = fopen(o->log, "we")) == NULL) {
+		snprintf(err, errlen, "-L %s: %s", o->log, strerror(errno));
+		return 2;
+	}
+	return program_plan(p, err, errlen) != 0 || program_check(p, err, errlen) != 0 ? 2 : 0;
+}
+
+static int
+signals_start(struct event_base *base, struct event **events)
+{
+	static const int list[] = {SIGINT, SIGTERM, SIGHUP};
+
+	signal(SIGPIPE, SIG_IGN);
+	for (unsigned i = 0; i < 3; i++) {
+		events[i] = evsignal_new(base, list[i], on_signal, NULL);
+		if (events[i] == NULL || evsignal_add(events[i], NULL) != 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* With the engine running; the exit status. */
+static int
+run(struct program *p, int argc, char **argv)
+{
+	struct options *o = &p->opts;
+	unsigned failed = 0;
+	char err[512] = "";
+	int error, status = 0;
+
+	if (tports_open(o->port, o->nports, o->wait, err, sizeof(err)) != 0)
+		return fail(1, err);
+	if (program_traffic(p, err, sizeof(err)) != 0)
+		return fail(1, err);
+	program_describe(p, argc, argv);
+	if (o->http != NULL && web_start(&p->live, p->base, o->http, err, sizeof(err)) != 0)
+		return fail(1, err);
+	if (p->interactive && view_start(&p->live, p->base, err, sizeof(err)) != 0) {
+		fprintf(stderr, "ipgen: %s: lines in its place (--nocurses)\n", err);
+		p->interactive = false;
+	}
+	error = program_run(p, &failed, err, sizeof(err));
+	view_stop();
+	p->interactive = false;
+	if (error == -EINTR)
+		fputs("ipgen: stopped\n", stderr);
+	else if (error != 0)
+		status = fail(1, err);
+	if (p->report.nrows > 0 && p->report.row[0].test == REPORT_RUN && p->scenario == NULL) {
+		headless_summary(p, &p->report.row[0]);
+		if (o->flows_report)
+			headless_flows(p);
+	} else if (p->report.nrows > 0 && !o->json_lines && p->out == stdout)
+		(void)report_text(&p->report, stdout);
+	if (program_write(p, err, sizeof(err)) != 0)
+		status = 1;
+	if (fflush(p->out) != 0 && status == 0)
+		status = fail(1, "standard output cannot be written");
+	if (criteria_judge(p) + failed > 0 && status == 0)
+		status = 3;
+	if (error == -EINTR && status == 0)
+		status = 1;
+	return status;
+}
 
 int
 main(int argc, char **argv)
 {
-	static struct options opts;
+	struct program *p = &program;
+	struct engine_conf conf;
+	struct event *events[3] = {NULL};
+	unsigned largest;
 	char err[512];
 	int r;
 
-	r = options_parse(argc, argv, &opts, err, sizeof(err));
-	if (r < 0) {
-		fprintf(stderr, "ipgen: %s\n", err);
-		return 2;
-	}
+	standard_descriptors();
+	setlocale(LC_CTYPE, "");
+	mp_log_level = MP_LOG_WARNING;
+	r = options_parse(argc, argv, &p->opts, err, sizeof(err));
+	if (r < 0)
+		return fail(2, err);
 	if (r == OPTIONS_HELP) {
 		options_help(stdout);
 		return 0;
@@ -26,7 +162,37 @@ main(int argc, char **argv)
 		return 0;
 	}
 	sig_init();
-	options_free(&opts);
-	fprintf(stderr, "ipgen: trials are not there yet\n");
-	return 1;
+	r = prepare(p, err, sizeof(err));
+	if (r == 0 && p->opts.flowdump) {
+		r = program_flowdump(p, err, sizeof(err)) != 0 ? 1 : 0;
+		program_free(p);
+		return r != 0 ? fail(r, err) : 0;
+	}
+	if (r != 0) {
+		program_free(p);
+		return fail(r, err);
+	}
+	largest = program_largest(p);
+	for (unsigned i = 0; i < p->opts.nports; i++)
+		if (p->opts.port[i].mtu == 0 && largest > 1518 + 4 * p->opts.port[i].ntags)
+			p->opts.port[i].mtu = largest - 18 - 4 * p->opts.port[i].ntags;
+	conf = (struct engine_conf){.workers = p->opts.workers,
+	    .cpus = p->opts.cpus,
+	    .buffers = p->opts.buffers,
+	    .buffer_size = largest > 2048 ? (largest + 63) / 64 * 64 : 0};
+	p->base = event_base_new();
+	if (p->base == NULL || signals_start(p->base, events) != 0)
+		return fail(1, "out of memory");
+	if (engine_start(&conf, p->base) != 0)
+		_exit(1); /* the reason was logged; half started: nothing to be taken apart in order */
+	r = run(p, argc, argv);
+	web_stop();
+	tports_close();
+	program_free(p);
+	engine_stop(p->base);
+	for (unsigned i = 0; i < 3; i++)
+		event_free(events[i]);
+	event_base_free(p->base);
+	libevent_global_shutdown();
+	return r;
 }

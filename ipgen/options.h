@@ -22,6 +22,7 @@ struct options {
 	bool allnet, flowdump;
 	unsigned ip_size; /* -s: frames are as long as this needs; 0: traffic.sizes */
 	bool has_size;	  /* -s or --size */
+	bool ip_sizes;	  /* procedure.sizes are those of untagged frames: --rfc2544-pktsize */
 	struct rate rate; /* max where none was given */
 	double seconds, warmup, ramp, drain, wait, interval;
 	uint64_t packets;

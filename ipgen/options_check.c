@@ -218,6 +218,7 @@ set_procedure(struct options *o)
 		p->ramp = o->ramp;
 	if (o->drain >= 0)
 		p->drain = o->drain;
+	o->ip_sizes = option_seen(o, "rfc2544-pktsize");
 	p->dirs = o->bidirectional ? 2 : 1;
 	p->max_loss = o->has_max_loss ? o->max_loss : 0;
 }

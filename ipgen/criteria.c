@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pass or fail: --max-loss, --min-rate, --max-latency. */
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "ipgen/program.h"
+
+struct judgement {
+	const struct program *p;
+	unsigned failed;
+	bool loss, rate, latency; /* was there something to judge? */
+};
+
+static void __attribute__((format(printf, 2, 3))) fail(struct judgement *j, const char *fmt, ...)
+{
+	va_list ap;
+
+	j->failed++;
+	fputs("ipgen: failed: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static const char *
+where(const struct report_row *row, unsigned dir, char *s, size_t len)
+{
+	snprintf(s, len, "%s octets, direction %u", row->size, dir);
+	return s;
+}
+
+static void
+judge_loss(struct judgement *j, const struct report_row *row, unsigned dir)
+{
+	const struct trial_counts *c = &row->result.dir[dir].count;
+	double share = (double)c->lost / (double)c->sent, most = j->p->opts.max_loss;
+	char at[96];
+
+	j->loss = true;
+	if (c->sent == 0)
+		fail(j, "--max-loss %g %%: %s: nothing was sent that could be judged", most * 100,
+		    where(row, dir, at, sizeof(at)));
+	else if (share > most)
+		fail(j, "--max-loss %g %%: %s: %llu of %llu lost, %.6g %%", most * 100, where(row, dir, at, sizeof(at)),
+		    (unsigned long long)c->lost, (unsigned long long)c->sent, share * 100);
+}
+
+static void
+judge_rate(struct judgement *j, const struct report_row *row, unsigned dir, double pps)
+{
+	double size = row->mean_size, least = rate_pps(&j->p->opts.min_rate, trial_line_pps(dir, size), size);
+	char at[96];
+
+	j->rate = true;
+	if (isnan(least))
+		fail(j, "--min-rate %s: %s: the line rate is not known (--linerate)", j->p->opts.min_rate_value,
+		    where(row, dir, at, sizeof(at)));
+	else if (!(pps >= least))
+		fail(j, "--min-rate %s: %s: %.1f of %.1f packets/s, %.4g %% less", j->p->opts.min_rate_value,
+		    where(row, dir, at, sizeof(at)), pps, least, (1 - pps / least) * 100);
+}
+
+static void
+judge_latency(struct judgement *j, const struct report_row *row, unsigned dir)
+{
+	const struct trial_latency *l = &row->result.dir[dir].latency;
+	double most = j->p->opts.max_latency;
+	char at[96];
+
+	j->latency = true;
+	if (l->n == 0)
+		fail(j, "--max-latency %g us: %s: nothing was received that could be judged", most,
+		    where(row, dir, at, sizeof(at)));
+	else if (l->p99 / 1000 > most)
+		fail(j, "--max-latency %g us: %s: 99th percentile %.3f us, %.3f us more", most,
+		    where(row, dir, at, sizeof(at)), l->p99 / 1000, l->p99 / 1000 - most);
+}
+
+unsigned
+criteria_judge(const struct program *p)
+{
+	const struct options *o = &p->opts;
+	struct judgement j = {.p = p};
+
+	for (unsigned i = 0; i < p->report.nrows; i++) {
+		const struct report_row *row = &p->report.row[i];
+		bool run = row->test == REPORT_RUN || row->test == REPORT_SOAK;
+		bool value = row->test == REPORT_THROUGHPUT || row->test == REPORT_MLR;
+
+		if (!row->final && row->test != REPORT_RUN)
+			continue;
+		for (unsigned d = 0; d < p->dirs; d++) {
+			if (row->result.dir[d].asked_pps == 0 && row->result.dir[d].count.sent == 0)
+				continue; /* silent, as a scenario can have it */
+			if (o->has_max_loss && run)
+				judge_loss(&j, row, d);
+			if (o->has_min_rate && (run || value))
+				judge_rate(&j, row, d, run ? row->result.dir[d].rx_pps : row->value / p->dirs);
+			if (o->has_max_latency && (run || row->test == REPORT_LATENCY))
+				judge_latency(&j, row, d);
+		}
+	}
+	if (o->has_max_loss && !j.loss)
+		fail(&j, "--max-loss %g %%: no trial that could be judged", o->max_loss * 100);
+	if (o->has_min_rate && !j.rate)
+		fail(&j, "--min-rate %s: no trial that could be judged", o->min_rate_value);
+	if (o->has_max_latency && !j.latency)
+		fail(&j, "--max-latency %g us: no trial that could be judged", o->max_latency);
+	return j.failed;
+}
