@@ -5,37 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipgen/live.h"
 #include "ipgen/procedure.h"
 #include "ipgen/traffic.h"
 
 #define WEAK __attribute__((weak))
-
-WEAK int
-traffic_sizes_parse(const char *s, struct traffic_sizes *sizes, char *err, size_t errlen)
-{
-	char *end;
-
-	memset(sizes, 0, sizeof(*sizes));
-	sizes->kind = SIZES_FIXED;
-	sizes->size = (unsigned)strtoul(s, &end, 10);
-	snprintf(sizes->text, sizeof(sizes->text), "%s", s);
-	if (*end == '\0' && sizes->size >= 64)
-		return 0;
-	snprintf(err, errlen, "%s: sizes of this kind are not there yet", s);
-	return -EINVAL;
-}
-
-WEAK unsigned
-traffic_smallest(unsigned family, unsigned proto, unsigned ntags)
-{
-	return 14 + 4 * ntags + (family == 4 ? 20 : 40) + (proto == 6 ? 20 : 8) + 18 + 4;
-}
-
-WEAK void
-procedure_defaults(struct procedure *p)
-{
-	memset(p, 0, sizeof(*p));
-}
 
 WEAK int
 trial_run(const struct trial_spec *spec, struct trial_result *result, char *err, size_t errlen)
@@ -112,4 +86,29 @@ WEAK double
 trial_line_pps(unsigned dir, double mean_size)
 {
 	return 0;
+}
+
+WEAK int
+trial_flow_result(unsigned dir, uint32_t flow, struct trial_flow_result *r)
+{
+	return -ENOENT;
+}
+
+WEAK int
+trial_floor(double pps, unsigned size, struct trial_latency *l, char *err, size_t errlen)
+{
+	snprintf(err, errlen, "not there yet");
+	return -ENOSYS;
+}
+
+WEAK int
+web_start(struct live *live, struct event_base *base, const char *addr, char *err, size_t errlen)
+{
+	snprintf(err, errlen, "--http %s: not there yet", addr);
+	return -ENOSYS;
+}
+
+WEAK void
+web_stop(void)
+{
 }
