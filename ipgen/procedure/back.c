@@ -129,7 +129,7 @@ back_run(struct run *run)
 	uint64_t least = UINT64_MAX, most = 0, guess = 0;
 	double throughput, sum = 0;
 	char left[32];
-	int rc = run_throughput(run, &throughput); /* RFC 9004 section 5.1: it is known before */
+	int rc = run_throughput(run, &throughput); /* RFC 9004: it is known before */
 
 	if (rc < 0)
 		return rc;

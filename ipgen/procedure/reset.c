@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reset, RFC 2544 section 26.6 and RFC 6201: how long the device forwards nothing when it is reset, by its command or by
- * the user's hand.  By the frame-loss method (RFC 6201 section 4): packets lost / packets a second; what the samples saw
+ * the user's hand.  By the frame-loss method (RFC 6201): packets lost / packets a second; what the samples saw
  * of the gap stands beside it.
  */
 #include <errno.h>
