@@ -45,6 +45,7 @@ void view_stop(void); /* gives the terminal back, also before an error is printe
 /* http://ADDR:PORT; "ADDR:PORT", "[::1]:PORT" or "PORT" (loopback).  => control; 0 or -errno with err */
 int web_start(struct live *, struct event_base *, const char *addr, char *err, size_t errlen);
 void web_stop(void);
+const char *web_url(void); /* => "http://127.0.0.1:8080/", with the port that was taken for 0; "": not started */
 
 /* A scenario: parsed wholly before anything runs.  => control; NULL with err "FILE:LINE: reason" */
 struct scenario;
