@@ -37,8 +37,8 @@ track_shape(uint32_t n, size_t octets)
 	struct track_shape shape = {.nwords = TRACK_BITS / 64};
 
 	for (;; shape.nwords /= 2) {
-		/* as many gaps as there is room for in a window's memory again; six with the smallest in two lines */
-		size_t gaps = shape.nwords > 8 ? shape.nwords : 6;
+		/* as many gaps as there is room for in a window's memory again; five with the smallest in two lines */
+		size_t gaps = shape.nwords > 8 ? shape.nwords : 5;
 
 		shape.ngaps = (uint32_t)gaps;
 		shape.tail = sizeof(struct track_tail) + shape.nwords * 8 + gaps * sizeof(struct track_gap);
@@ -161,26 +161,10 @@ track_within(struct track *t, struct track_tail *tail, const struct track_shape 
 	return TRACK_REORDERED;
 }
 
-enum track_is
-track_other(struct track *t, struct track_tail *tail, const struct track_shape *shape, uint32_t seq)
+/* Below next */
+static enum track_is
+track_below(struct track *t, struct track_tail *tail, const struct track_shape *shape, uint64_t number)
 {
-	int32_t ahead = (int32_t)(seq - (uint32_t)t->next);
-	uint64_t number = t->next + (uint64_t)(int64_t)ahead;
-
-	if (ahead > TRACK_FAR)
-		return TRACK_AHEAD;
-	if (ahead >= 0)
-		return track_ahead(t, tail, shape, number);
-	if ((uint64_t) - (int64_t)ahead > t->next || number < track_base(t->next, shape))
-		return TRACK_BEHIND;
-	return track_within(t, tail, shape, number);
-}
-
-enum track_is
-track_resolve(struct track *t, struct track_tail *tail, const struct track_shape *shape, uint64_t number)
-{
-	if (number >= t->next)
-		return track_ahead(t, tail, shape, number);
 	if (number >= track_base(t->next, shape))
 		return track_within(t, tail, shape, number);
 	if (t->old == 0) {
@@ -190,4 +174,64 @@ track_resolve(struct track *t, struct track_tail *tail, const struct track_shape
 	t->old--;
 	t->late++;
 	return TRACK_LATE;
+}
+
+/* What is held back is counted. */
+static void
+track_release(struct track *t, struct track_tail *tail, const struct track_shape *shape)
+{
+	uint64_t number = tail->held - 1;
+
+	tail->held = 0;
+	if (number >= t->next)
+		track_ahead(t, tail, shape, number);
+	else
+		track_below(t, tail, shape, number);
+}
+
+/* Far ahead */
+static enum track_is
+track_hold(struct track *t, struct track_tail *tail, const struct track_shape *shape, uint64_t number)
+{
+	uint64_t held = tail->held;
+
+	if (held != 0) {
+		uint64_t off = number + 1 > held ? number + 1 - held : held - number - 1;
+
+		if (held <= t->next || off < TRACK_NEAR) {
+			track_release(t, tail, shape);
+			return track_other(t, tail, shape, (uint32_t)number);
+		}
+		tail->numberless++;
+	}
+	tail->held = number + 1;
+	return TRACK_HELD;
+}
+
+enum track_is
+track_other(struct track *t, struct track_tail *tail, const struct track_shape *shape, uint32_t seq)
+{
+	uint32_t ahead = seq - (uint32_t)t->next, back = -ahead;
+
+	if (ahead <= TRACK_FAR)
+		return track_ahead(t, tail, shape, t->next + ahead);
+	if (back > TRACK_BACK)
+		return track_hold(t, tail, shape, t->next + ahead);
+	if (back <= t->next)
+		return track_below(t, tail, shape, t->next - back);
+	tail->numberless++;
+	return TRACK_IMPOSSIBLE;
+}
+
+void
+track_rest(struct track *t, struct track_tail *tail, const struct track_shape *shape, uint64_t sent)
+{
+	if (tail->held == 0)
+		return;
+	if (tail->held <= sent) {
+		track_release(t, tail, shape);
+	} else {
+		tail->held = 0;
+		tail->numberless++;
+	}
 }

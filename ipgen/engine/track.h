@@ -8,7 +8,9 @@
  *	in the window	its bit tells a first arrival (reordered, RFC 4737 section 3.3) from a duplicate (RFC 5560)
  *	behind it	a duplicate if nothing is missing there; else late: what was missing, or what came before, nobody
  *			knows.  It is counted as late alone, and one number less is missing
- *	far ahead	(TRACK_FAR) nothing changes: the caller asks the sender whether it can be (track_extend)
+ *	far ahead	(more than TRACK_FAR) held back, until a second one near it confirms it, or track_rest knows what was sent:
+ *			a number that is wrong though all sums are right must not make everything after it late
+ * 32 bits are extended to the nearest number, up to TRACK_BACK below the next, else above it.
  *
  * Synchronization: one writer, the flow's owner.  Control reads when that worker has been asked for a call since.
  * Lifetime: the caller's memory; all zero is a flow of which nothing has arrived.
@@ -21,7 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TRACK_FAR  64	 /* a larger gap is believed only if the sender has sent so far */
+#define TRACK_FAR  64	      /* a larger gap needs to be confirmed */
+#define TRACK_NEAR (1u << 24) /* by a packet whose number is no further from it */
+#define TRACK_BACK (1u << 28)
 #define TRACK_BITS 65536 /* of a window, at most */
 
 enum track_is {
@@ -29,9 +33,9 @@ enum track_is {
 	TRACK_GAP,	 /* in order, numbers before it are missing */
 	TRACK_REORDERED, /* fills a gap */
 	TRACK_DUPLICATE,
-	TRACK_LATE,   /* see above */
-	TRACK_BEHIND, /* nothing changed: track_resolve */
-	TRACK_AHEAD,  /* nothing changed: track_resolve */
+	TRACK_LATE,	  /* see above */
+	TRACK_HELD,	  /* far ahead: not counted yet */
+	TRACK_IMPOSSIBLE, /* before the first number; counted as numberless */
 };
 
 struct track {		    /* a line of its own; [w] all */
@@ -55,10 +59,11 @@ struct track_gap {
 
 /* What a flow needs when something is missing.  words and gaps follow. */
 struct track_tail {	       /* [w] all */
+	uint64_t held;	       /* number that is held back, and one; 0: none */
 	uint32_t extent;       /* largest, RFC 4737 section 4.2.1 */
+	uint32_t numberless;   /* packets of the flow whose number is not known */
 	uint32_t corrupt;      /* the caller's */
 	uint32_t misdelivered; /* the caller's */
-	uint32_t numberless;   /* the caller's: corrupt ones whose number is not known */
 	uint64_t words[];      /* nwords, a ring; then struct track_gap[ngaps], a ring */
 };
 
@@ -85,21 +90,8 @@ track_arrive(struct track *t, struct track_tail *tail, const struct track_shape 
 	return TRACK_NEXT;
 }
 
-/*
- * => any thread; *number: which of the sent ones (0 to sent - 1) seq stands for.  False: it cannot have been sent.
- *    Fewer than 2^32 are under way.
- */
-static inline bool
-track_extend(uint32_t seq, uint64_t sent, uint64_t *number)
-{
-	uint64_t back = (uint32_t)((uint32_t)sent - 1 - seq);
-
-	*number = sent - 1 - back;
-	return back < sent;
-}
-
-/* => the owner; after TRACK_AHEAD or TRACK_BEHIND, by the whole number; never one of those two */
-enum track_is track_resolve(struct track *, struct track_tail *, const struct track_shape *, uint64_t number);
+/* => at rest; what is held back is counted, or numberless if the sender did not send so many numbers */
+void track_rest(struct track *, struct track_tail *, const struct track_shape *, uint64_t sent);
 
 /* => the owner, after a first arrival (unique has been counted); transit in ticks */
 static inline void
