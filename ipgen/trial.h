@@ -40,9 +40,9 @@ struct trial_counts {
 	uint64_t tx_full;	    /* times the device took less than was due */
 	uint64_t slipped;	    /* packets that the schedule gave up because the sender came late */
 	uint64_t received,
-	    received_octets;   /* test packets of the direction at the right port, duplicates and corrupt too */
-	uint64_t unique;       /* of those: each sequence number once */
-	uint64_t lost;	       /* live: missing below the highest number seen; settled: sent - unique - unattributed */
+	    received_octets; /* test packets of the direction at the right port, duplicates and corrupt too */
+	uint64_t unique;     /* of those: each sequence number once */
+	uint64_t lost; /* live: missing below the highest number seen; settled: sent - unique - late - unattributed */
 	uint64_t reordered;    /* RFC 4737 section 3: Type-P-Reordered */
 	uint64_t reorder_max;  /* largest extent, section 4.2.1, in packets of the flow */
 	uint64_t duplicate;    /* RFC 5560 */
@@ -51,6 +51,7 @@ struct trial_counts {
 	uint64_t misdelivered; /* at a port where the direction does not end, or with other addresses or ports */
 	uint64_t stale;	       /* of another trial */
 	uint64_t fragments;    /* test packets in pieces: not put together */
+	uint64_t late;	       /* behind the window of numbers: missing ones or duplicates, not known which; not lost */
 };
 
 struct trial_latency { /* nanoseconds */

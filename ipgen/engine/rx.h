@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ipgen/engine/rx_check.h"
 #include "ipgen/hist.h"
 #include "ipgen/sig.h"
 #include "ipgen/trial.h"
@@ -24,13 +25,13 @@ struct rte_mbuf;
 struct ifnet;
 struct traffic;
 
-#define SIG_TRIALS 0x4000u /* magics from SIG_MAGIC on, used one after the other, two a trial */
-
 struct rx_setup {
 	struct ifnet *port[2]; /* of the trial; [1] is NULL with one */
 	unsigned nports;       /* direction d ends at port[nports - 1 - d], with one port at port[0] */
 	const struct traffic *traffic[TRIAL_DIRS]; /* NULL: that direction is silent */
 	uint16_t magic;
+	/* => what a flow has sent that counts, exact at rest: tx_flow_sent; NULL: as much as came */
+	uint32_t (*sent)(unsigned dir, uint32_t flow);
 };
 
 /* => control, after mp_start and before mp_run; 0 or -errno */
@@ -62,7 +63,7 @@ void rx_latency(unsigned dir, struct hist *);
 
 /*
  * => control, at rest; fills the receiving side of the result: counts, rx_pps, latency with jitter, hist, flows,
- *    flows_lossy, other, tester_lost.  count.sent is there already; what a flow has sent is asked of tx_flow_sent
+ *    flows_lossy, other, tester_lost.  count.sent is there already; what a flow has sent is asked of setup.sent
  */
 void rx_collect(struct trial_result *);
 /* => control, at rest; all but sent and lost of a flow */
