@@ -358,7 +358,6 @@ void
 rx_resume(struct worker *w, struct rte_mbuf **m, unsigned n)
 {
 	struct rx_table *t = atomic_load_explicit(&rx_now, memory_order_acquire);
-	struct rx_worker *rw = t->worker[w->id];
 	struct rte_mbuf *done[PKT_VEC], *rest[PKT_VEC];
 	unsigned ndone = 0, nrest = 0;
 	struct batch b = {0};
@@ -374,14 +373,15 @@ rx_resume(struct worker *w, struct rte_mbuf **m, unsigned n)
 			continue;
 		}
 		done[ndone++] = m[i];
-		/* handed over in an earlier trial */
-		if (pkt_meta(m[i])->ethertype != t->match.magic)
+		/* handed over in an earlier trial, or after the last */
+		if (t == NULL || pkt_meta(m[i])->ethertype != t->match.magic)
 			continue;
 		hand_unpack(m[i], &s, &age);
 		if (s.flow < t->match.nflows[s.dir])
-			own(t, rw, &s, age, &b.unique[s.dir]);
+			own(t, t->worker[w->id], &s, age, &b.unique[s.dir]);
 	}
-	batch_add(rw, &b, w->now);
+	if (t != NULL)
+		batch_add(t->worker[w->id], &b, w->now);
 	COUNT_ADD(w, PKT_CONSUMED, ndone);
 	rte_pktmbuf_free_bulk(done, ndone);
 	if (nrest > 0)

@@ -3,7 +3,7 @@
 /*
  * Open addressing in tables that control builds (rx_find_build) and workers read.
  *
- * Synchronization: [I] once built.  Lifetime: rx_tables'.
+ * Synchronization: [I] once built.  Lifetime: that of struct rx_table.
  */
 #include "ipgen/engine/rx_var.h"
 

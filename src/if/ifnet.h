@@ -233,7 +233,7 @@ if_received(struct worker *w, struct ifnet *ifp, uint16_t queue, uint16_t n)
 	rx->run[rx->nruns++] = (struct if_run){.ifp = ifp, .queue = queue, .n = n};
 	w->nrx += n;
 	if (w->nrx > PKT_VEC / 2)
-		if_receive(w);
+		mp_hooks.receive(w);
 }
 /* => control; a finished frame of our own for ifp: handed to a worker's inbox */
 void if_ctl_transmit(struct ifnet *, struct rte_mbuf *);
