@@ -97,6 +97,13 @@ smallest(const struct run *run)
 		if (run->p->sizes[i].kind == SIZES_FIXED && run->p->sizes[i].size >= 64 &&
 		    run->sizes->kind == SIZES_FIXED && run->p->sizes[i].size < run->sizes->size)
 			return false;
+	/* where each size is a series of its own */
+	for (unsigned i = 0; i < run->p->report->nrows; i++) {
+		const struct report_row *row = &run->p->report->row[i];
+
+		if (row->test == REPORT_RESET && row->final && row->offered_pps > 0)
+			return false;
+	}
 	return true;
 }
 

@@ -14,6 +14,9 @@
 #include <string.h>
 #include <time.h>
 
+#define LINK_TRIES 15  /* a trial is begun after a link was down */
+#define LINK_WAIT  2.0 /* seconds between */
+
 /* What the observer of a trial that may end early knows. */
 struct early {
 	double limit;	/* packets that may be missing at the end */
@@ -122,7 +125,8 @@ run_void(const struct run *run, const struct ask *ask, const struct trial_result
 		return NULL;
 	for (unsigned d = 0; d < p->dirs; d++) {
 		const struct trial_counts *c = &r->dir[d].count;
-		double due = ask->pps * r->seconds;
+		/* a sender that stopped on its own has not sent for the time it was asked to */
+		double due = ask->pps * (r->interrupted ? r->seconds : fmax(r->seconds, ask->seconds));
 
 		/* a packet and a burst at the trial's edges are nothing */
 		if ((double)c->sent + 64 < due * (1 - slack) ||
@@ -139,12 +143,19 @@ run_once(struct run *run, const struct trial_spec *spec, struct trial_result *r)
 {
 	int rc;
 
-	memset(r, 0, sizeof(*r));
-	if (trial_quit())
-		return -EINTR;
-	if (run->err && run->errlen)
-		*run->err = 0;
-	rc = trial_run(spec, r, run->err, run->errlen);
+	for (unsigned try = 0;; try++) {
+		memset(r, 0, sizeof(*r));
+		if (trial_quit())
+			return -EINTR;
+		if (run->err && run->errlen)
+			*run->err = 0;
+		rc = trial_run(spec, r, run->err, run->errlen);
+		if (rc != -ENETDOWN || try == LINK_TRIES)
+			break;
+		run_say(run, "%s; waiting for it", run->err);
+		if (!trial_wait(LINK_WAIT))
+			return -EINTR;
+	}
 	if (rc < 0)
 		return rc;
 	return trial_quit() ? -EINTR : 0;
