@@ -228,6 +228,47 @@ flows_million(void **state)
 	refused(&s, "-F 1048577: 1048576 flows at most");
 }
 
+/* Numbers of flows that are no power of two, taken whole and in part, from one block and from several. */
+static void
+flows_drawn(void **state)
+{
+	FILE *f = fopen("blocks.txt", "w");
+
+	assert_non_null(f);
+	for (unsigned i = 0; i < 50; i++)
+		assert_true(fprintf(f, "10.%u.0.1-10.%u.0.%u:1-3,10.200.0.1:1\n", i, i, i + 1) > 0);
+	fclose(f);
+	for (unsigned n = 1; n < 3000; n += 1 + n / 3) {
+		struct traffic_spec s = spec_udp("64");
+		struct traffic *t, *u;
+
+		s.order = TRAFFIC_RANDOM;
+		s.seed = n;
+		s.sport[0] = 1;
+		s.sport[1] = (uint16_t)n;
+		t = build(&s, false);
+		assert_int_equal(traffic_nflows(t), n);
+		assert_int_equal(doubles(t), 0);
+		for (uint32_t i = 0; i < n; i++)
+			assert_in_range(ntohs(traffic_flow(t, i)->sport), 1, n);
+		s.nflows = (n + 2) / 3;
+		u = build(&s, false);
+		assert_int_equal(traffic_nflows(u), s.nflows);
+		assert_memory_equal(t->flow, u->flow, s.nflows * sizeof(struct flow));
+		traffic_free(t);
+		traffic_free(u);
+		s.flowfile = "blocks.txt";
+		s.nflows = 0;
+		t = build(&s, false);
+		assert_int_equal(traffic_nflows(t), 3 * 50 * 51 / 2);
+		for (uint32_t i = 0; i < traffic_nflows(t); i++)
+			assert_int_equal(traffic_flow(t, i)->dport, htons(1));
+		assert_int_equal(doubles(t), 0);
+		traffic_free(t);
+	}
+	unlink("blocks.txt");
+}
+
 /*
  * Flows of each way to make them spread over receive queues by the flow hash.  The bounds are wide: the hash is the same for
  * (10.0.0.1, 10.9.0.2) and (10.0.0.2, 10.9.0.1), so 32 by 32 addresses have 528 values, not 1024.
@@ -658,6 +699,7 @@ main(void)
 	    cmocka_unit_test(flows_increase),
 	    cmocka_unit_test(flows_ip6),
 	    cmocka_unit_test(flows_million),
+	    cmocka_unit_test(flows_drawn),
 	    cmocka_unit_test(flows_spread),
 	    cmocka_unit_test(flows_refused),
 	    cmocka_unit_test(file_golden),
