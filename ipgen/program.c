@@ -170,7 +170,7 @@ program_plan(struct program *p, char *err, size_t errlen)
 	for (unsigned d = 0; d < p->dirs; d++) {
 		options_sizes(o, d, p->family, &p->sizes[d]);
 		p->spec[d] = o->traffic;
-		p->spec[d].family = (uint8_t)p->family;
+		p->spec[d].family = o->traffic.flowfile != NULL ? o->traffic.family : (uint8_t)p->family;
 		p->spec[d].sizes = p->sizes[d];
 		p->spec[d].ntags = o->port[d].ntags;
 		memcpy(p->spec[d].tag, o->port[d].tag, sizeof(p->spec[d].tag));
