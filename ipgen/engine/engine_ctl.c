@@ -20,6 +20,7 @@
 #include "ip6/ip6.h"
 #include "ipgen/engine/engine.h"
 #include "ipgen/engine/rx.h"
+#include "ipgen/engine/tx_var.h"
 #include "mp/eal.h"
 #include "mp/mp.h"
 #include "pkt/pkt.h"
@@ -39,7 +40,7 @@ engine_start(const struct engine_conf *conf, struct event_base *base)
 	if ((r = sysctl_init()) != 0 || (r = ifnet_init()) != 0 || (r = route_init()) != 0 || (r = neigh_init()) != 0 ||
 	    (r = ip_init()) != 0 || (r = ip6_init()) != 0 || (r = dev_init()) != 0)
 		return r;
-	if ((r = rx_init()) != 0)
+	if ((r = tx_pool_init(conf->buffers / 2, conf->buffer_size)) != 0 || (r = rx_init()) != 0)
 		return r;
 	mp_hooks = (struct mp_hooks){
 	    .receive = rx_receive, .resume = rx_resume, .reinput = pkt_run_reinput, .flush = if_flush};
@@ -68,6 +69,7 @@ engine_stop(struct event_base *base)
 		_exit(1);
 	}
 	engine_barrier();
+	tx_fini();
 	rx_fini();
 	lines_end();
 	dev_fini();
@@ -79,6 +81,7 @@ engine_stop(struct event_base *base)
 	sysctl_fini();
 	settle(base);
 	mp_stop();
+	tx_pool_fini();
 	mp_eal_fini();
 }
 

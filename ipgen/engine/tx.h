@@ -40,7 +40,6 @@ struct tx_counts {
 	uint64_t burst[65];   /* by their size */
 	uint64_t peak10ms;    /* tx_peaks must have been called each second */
 	bool counting, done;  /* every queue's warm-up is over; every queue has nothing more to send */
-	bool lost;	      /* an order was lost: the port is going away */
 };
 
 /* => control, at rest; 0, -EINVAL, -ENOMEM with err */
@@ -61,5 +60,7 @@ void tx_peaks(void);
 uint32_t tx_flow_sent(unsigned dir, uint32_t flow);
 /* => control, from main's level, after done; the sources go, the counts stay */
 void tx_release(void);
+/* => control, at the end */
+void tx_fini(void);
 
 #endif
