@@ -125,6 +125,8 @@ bool trial_running(void);
 /* => control; fn is called each interval (a second) of every trial that samples; at most 8 observers */
 int trial_observe(void (*fn)(void *arg, const struct trial_sample *), void *arg);
 void trial_unobserve(void (*fn)(void *arg, const struct trial_sample *), void *arg);
+/* => control; the interval of samples where the spec does not say one */
+void trial_set_interval(double seconds);
 
 /* => control, after trial_run and before the next; -ENOENT: no such flow */
 int trial_flow_result(unsigned dir, uint32_t flow, struct trial_flow_result *);

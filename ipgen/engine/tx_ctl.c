@@ -415,7 +415,7 @@ tx_flow_sent(unsigned dir, uint32_t flow)
 		const struct tx_queue *q = queues[i];
 		uint64_t sent;
 
-		if (q->dir != dir || q->traffic->nreplay > 0 || flow % q->stride != q->index)
+		if (q->dir != dir || q->source.poll != tx_poll || flow % q->stride != q->index)
 			continue;
 		sent = mp_read(&q->stats.sent);
 		return (uint32_t)(sent / q->flows + (flow / q->stride < sent % q->flows));
