@@ -17,7 +17,8 @@
 #define VIEW_ROWS     24
 #define VIEW_COLUMNS  80
 #define VIEW_LABEL    13 /* columns of the figures' names */
-#define VIEW_COLUMN   33 /* of a direction's figures */
+#define VIEW_COLUMN   33 /* of a direction's figures, with a blank behind */
+#define VIEW_FIELD    32
 
 struct event;
 

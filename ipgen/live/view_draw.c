@@ -114,23 +114,35 @@ draw_size(const struct view *v, const struct traffic *t, int x)
 
 	view_count(flows, sizeof(flows), traffic_nflows(t));
 	if (traffic_min_size(t) == traffic_max_size(t))
-		view_put(v, 2, x, VIEW_COLUMN - 3, PAIR_NONE, false, "size %u, flows %s", traffic_min_size(t), flows);
+		view_put(v, 2, x, VIEW_FIELD - 2, PAIR_NONE, false, "size %u, flows %s", traffic_min_size(t), flows);
 	else
-		view_put(v, 2, x, VIEW_COLUMN - 3, PAIR_NONE, false, "%.12s (%.4g), flows %s",
+		view_put(v, 2, x, VIEW_FIELD - 2, PAIR_NONE, false, "%.12s (%.4g), flows %s",
 		    v->live->sizes.kind != SIZES_FIXED && text[0] != '\0' ? text : "mixed", traffic_mean_size(t),
 		    flows);
+}
+
+/* The device's name, of a path its end, cut to what a direction's head has room for. */
+static void
+draw_port(char buf[48], const char *port)
+{
+	int len = (int)strcspn(port, " ,"), from = len;
+
+	while (from > 0 && port[from - 1] != '/')
+		from--;
+	snprintf(buf, 48, "%.*s", len - from > 13 ? 13 : len - from, port + from);
 }
 
 static void
 draw_direction(const struct view *v, unsigned d, int x)
 {
 	const struct traffic *t = trial_traffic(d);
-	const char *arrow = v->utf8 ? "→" : ">", *from = v->live->port[d],
-		   *to = v->live->port[v->live->two_ports ? !d : d];
+	const char *arrow = v->utf8 ? "→" : ">";
+	char from[48], to[48];
 	bool keys = v->live->dirs > 1 && (v->selected & 1u << d) != 0;
 
-	view_put(v, 1, x, VIEW_COLUMN, PAIR_HEAD, true, "%c%u %.*s %s %.*s", keys ? '*' : ' ', d,
-	    (int)strcspn(from, " ,"), from, arrow, (int)strcspn(to, " ,"), to);
+	draw_port(from, v->live->port[d]);
+	draw_port(to, v->live->port[v->live->two_ports ? !d : d]);
+	view_put(v, 1, x, VIEW_FIELD, PAIR_HEAD, true, "%c%u %s %s %s", keys ? '*' : ' ', d, from, arrow, to);
 	if (t != NULL)
 		draw_size(v, t, x + 2);
 }
@@ -143,12 +155,12 @@ draw_rate(const struct view *v, int y, int x, double pps, double octets, enum vi
 
 	rate_format(a, sizeof(a), pps);
 	if (isinf(pps)) {
-		view_put(v, y, x, VIEW_COLUMN, pair, false, "%9s %11s %10s", "max", "-", "-");
+		view_put(v, y, x, VIEW_FIELD, pair, false, "%9s %11s %10s", "max", "-", "-");
 		return;
 	}
 	rate_format(l2, sizeof(l2), octets * 8);
 	rate_format(l1, sizeof(l1), (octets + pps * TRAFFIC_GAP) * 8);
-	view_put(v, y, x, VIEW_COLUMN, pair, false, "%9s %11s %10s", a, l2, l1);
+	view_put(v, y, x, VIEW_FIELD, pair, false, "%9s %11s %10s", a, l2, l1);
 }
 
 static void
@@ -164,7 +176,7 @@ draw_rates(const struct view *v, unsigned d, int x)
 	bool slow = v->has_sample && s->counting && s->seconds > 0.9 && !v->paused && !isinf(asked) &&
 		    (double)s->second[d].sent / seconds < asked * 0.98 - 2;
 
-	view_put(v, 3, x, VIEW_COLUMN, PAIR_DIM, false, "%9s %11s %10s", "packets/s", "bit/s L2", "bit/s L1");
+	view_put(v, 3, x, VIEW_FIELD, PAIR_DIM, false, "%9s %11s %10s", "packets/s", "bit/s L2", "bit/s L1");
 	draw_rate(v, 4, x, asked, isinf(asked) ? 0 : asked * mean, PAIR_NONE);
 	draw_rate(v, 5, x, (double)s->second[d].sent / seconds, (double)s->second[d].sent_octets / seconds,
 	    slow ? PAIR_WARN : PAIR_NONE);
@@ -184,8 +196,8 @@ draw_loss(const struct view *v, int y, int x, uint64_t lost, uint64_t sent)
 	char n[32];
 
 	view_count(n, sizeof(n), lost);
-	view_put(v, y, x, VIEW_COLUMN, lost > 0 ? PAIR_BAD : PAIR_NONE, lost > 0, "%20s %10.4f%%", n,
-	    sent > 0 ? (double)lost * 100 / (double)sent : 0);
+	view_put(v, y, x, VIEW_FIELD, lost > 0 ? PAIR_BAD : PAIR_NONE, lost > 0, "%20s %10.4f%%", n,
+	    sent > 0 ? fmin((double)lost * 100 / (double)sent, 100) : 0);
 }
 
 static void
@@ -195,8 +207,8 @@ draw_bad(const struct view *v, int y, int x, uint64_t count, uint64_t extent)
 
 	view_count(n, sizeof(n), count);
 	if (extent > 0)
-		snprintf(e, sizeof(e), " extent %llu", (unsigned long long)extent);
-	view_put(v, y, x, VIEW_COLUMN, count > 0 ? PAIR_WARN : PAIR_NONE, count > 0, "%20s%s", n, e);
+		snprintf(e, sizeof(e), " max %llu", (unsigned long long)extent);
+	view_put(v, y, x, VIEW_FIELD, count > 0 ? PAIR_WARN : PAIR_NONE, count > 0, "%20s%s", n, e);
 }
 
 static void
@@ -207,9 +219,9 @@ draw_counts(const struct view *v, unsigned d, int x)
 	char n[32];
 
 	view_count(n, sizeof(n), sent);
-	view_put(v, 7, x, VIEW_COLUMN, PAIR_NONE, false, "%20s", n);
+	view_put(v, 7, x, VIEW_FIELD, PAIR_NONE, false, "%20s", n);
 	view_count(n, sizeof(n), draw_since(c->received, b->received));
-	view_put(v, 8, x, VIEW_COLUMN, PAIR_NONE, false, "%20s", n);
+	view_put(v, 8, x, VIEW_FIELD, PAIR_NONE, false, "%20s", n);
 	/* one that came late is counted back: less than nothing is nothing */
 	draw_loss(v, 9, x, (int64_t)now->lost > 0 ? now->lost : 0, now->sent);
 	draw_loss(v, 10, x, draw_since(c->lost, b->lost), sent);
@@ -225,13 +237,13 @@ draw_pair(const struct view *v, int y, int x, double a, double b, bool has)
 	char ta[24], tb[24];
 
 	if (!has) {
-		view_put(v, y, x, VIEW_COLUMN, PAIR_DIM, false, "%14s %14s", "-", "-");
+		view_put(v, y, x, VIEW_FIELD, PAIR_DIM, false, "%14s %14s", "-", "-");
 		return;
 	}
 	view_time(v, ta, sizeof(ta), a);
 	view_time(v, tb, sizeof(tb), b);
 	/* octets are not columns: µ has two */
-	view_put(v, y, x, VIEW_COLUMN, PAIR_NONE, false, "%*s %*s", 14 + (strstr(ta, "µ") != NULL), ta,
+	view_put(v, y, x, VIEW_FIELD, PAIR_NONE, false, "%*s %*s", 14 + (strstr(ta, "µ") != NULL), ta,
 	    14 + (strstr(tb, "µ") != NULL), tb);
 }
 
@@ -258,7 +270,7 @@ draw_tester(const struct view *v, unsigned d, int x)
 	view_count(full, sizeof(full), c->tx_full);
 	snprintf(
 	    text, sizeof(text), "%u/%u, late %s, full %s", v->last.burst_median[d], v->last.burst_max[d], late, full);
-	view_put(v, 20, x, VIEW_COLUMN, pair, false, "%*s", VIEW_COLUMN - 1, text);
+	view_put(v, 20, x, VIEW_FIELD, pair, false, "%*s", VIEW_FIELD, text);
 }
 
 static void
