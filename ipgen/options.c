@@ -258,6 +258,7 @@ static const struct option_def defs[] = {
     {"replay-speed", 0, REAL, O(traffic.replay_speed), 0.0001, 10000, NULL, "X",
 	"with its own timing, X times as fast"},
     {"replay-loop", 0, FLAG, O(traffic.replay_loop), 0, 0, NULL, NULL, "again and again"},
+    {"replay-raw", 0, FLAG, O(traffic.replay_raw), 0, 0, NULL, NULL, "with the file's link addresses, without tags"},
     {"workers", 0, UINT, O(workers), 1, 32, NULL, "N", "threads that send and receive"},
     {"cpus", 0, TEXT, O(cpus), 0, 0, NULL, "LIST", "pin them, one to each CPU (2-4,7)"},
     {"queues", 0, UINT, O(queues), 1, 32, NULL, "N", "queues of each port (as many as workers)"},

@@ -82,11 +82,11 @@ check_pairs(const struct options *o, char *err, size_t errlen)
 			snprintf(err, errlen, "--%s: goes with --rfc2544, --mlrsearch or --soak", rfc[i]);
 			return -EINVAL;
 		}
-	for (unsigned i = 0; i < 2; i++) {
-		const char *name = i == 0 ? "replay-speed" : "replay-loop";
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const replay[] = {"replay-speed", "replay-loop", "replay-raw"};
 
-		if (option_seen(o, name) && o->traffic.replay == NULL) {
-			snprintf(err, errlen, "--%s: goes with --replay", name);
+		if (option_seen(o, replay[i]) && o->traffic.replay == NULL) {
+			snprintf(err, errlen, "--%s: goes with --replay", replay[i]);
 			return -EINVAL;
 		}
 	}

@@ -212,6 +212,7 @@ build(struct program *p, bool plain, char *err, size_t errlen)
 			plain_link(&p->opts, d, &link);
 		else
 			tports_link(d, &link);
+		link.mtu = p->opts.mtu;
 		if (p->traffic[d] != NULL)
 			traffic_free(p->traffic[d]);
 		p->traffic[d] = traffic_build(&p->spec[d], &link, d == 1, err, errlen);

@@ -65,7 +65,7 @@ struct traffic {
 	const struct replay_packet *replay; /* [I] */
 	uint32_t nreplay;		    /* [I] 0: no replay */
 	bool replay_loop;		    /* [I] */
-	uint64_t replay_period;		    /* [I] ns from one round's first packet to the next round's */
+	uint64_t replay_period; /* [I] ns from one round's first packet to the next's; 0: as the rate says */
 
 	struct traffic_sets *sets; /* [I] flows and packets, shared with traffic_resize's; its count is control's */
 	double mean_size;	   /* [I] octets with FCS */

@@ -216,11 +216,9 @@ replay_read(
 	t->replay_loop = spec->replay_loop;
 	/* the next round begins a mean gap after the last packet; a packet alone comes once a second */
 	span = r.packet[r.n - 1].due;
-	if (r.n == 1)
-		t->replay_period = spec->replay_speed > 0 ? (uint64_t)(1e9 / spec->replay_speed) : 0;
-	else
-		t->replay_period = span + span / (r.n - 1);
-	t->replay_period = RTE_MAX(t->replay_period, r.n);
+	if (spec->replay_speed > 0)
+		t->replay_period =
+		    r.n == 1 ? (uint64_t)(1e9 / spec->replay_speed) : RTE_MAX(span + span / (r.n - 1), r.n);
 	t->min_size = (uint16_t)r.min;
 	t->max_size = (uint16_t)r.max;
 	t->total_size = r.sum;

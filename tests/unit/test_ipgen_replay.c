@@ -107,6 +107,7 @@ replay_timing(void **state)
 	s.replay_speed = 0;
 	t = traffic_build(&s, &lnk, false, err, sizeof(err));
 	assert_int_equal(replay_packet(t, 2)->due, 0);
+	assert_int_equal(t->replay_period, 0);
 	traffic_free(t);
 	s.replay_speed = -1;
 	assert_null(traffic_build(&s, &lnk, false, err, sizeof(err)));
@@ -118,6 +119,15 @@ replay_timing(void **state)
 	t = traffic_build(&s, &lnk, false, err, sizeof(err));
 	assert_int_equal(replay_packet(t, 1)->due, 7000);
 	assert_int_equal(replay_packet(t, 2)->due, 7000);
+	traffic_free(t);
+	/* all at once, and one alone: a round takes time all the same */
+	capture("r.pcap", DLT_EN10MB, PCAP_TSTAMP_PRECISION_MICRO, (struct record[]){{1000, 60, 0}, {1000, 60, 0}}, 2);
+	t = traffic_build(&s, &lnk, false, err, sizeof(err));
+	assert_int_equal(t->replay_period, 2);
+	traffic_free(t);
+	capture("r.pcap", DLT_EN10MB, PCAP_TSTAMP_PRECISION_MICRO, (struct record[]){{1000, 60, 0}}, 1);
+	t = traffic_build(&s, &lnk, false, err, sizeof(err));
+	assert_int_equal(t->replay_period, 1000000000);
 	traffic_free(t);
 	unlink("r.pcap");
 }
