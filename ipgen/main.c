@@ -57,6 +57,18 @@ is_series(const struct options *o)
 	return false;
 }
 
+/* A reason that begins with a file's name gets the option before it. */
+static void
+name_option(const char *option, const char *path, char *err, size_t errlen)
+{
+	char text[512];
+
+	if (path == NULL || strncmp(err, path, strlen(path)) != 0)
+		return;
+	snprintf(text, sizeof(text), "%s", err);
+	snprintf(err, errlen, "%s %s", option, text);
+}
+
 /* What can be known to be wrong before a device is touched; 0, or the exit status. */
 static int
 prepare(struct program *p, char *err, size_t errlen)
@@ -70,13 +82,21 @@ prepare(struct program *p, char *err, size_t errlen)
 	p->out = to_stdout ? stderr : stdout;
 	p->interactive =
 	    isatty(STDOUT_FILENO) && !o->headless && !o->json_lines && !o->quiet && !to_stdout && !is_series(o);
-	if (o->script != NULL && (p->scenario = scenario_read(o->script, err, errlen)) == NULL)
+	if (tports_check(o->port, o->nports, err, errlen) != 0)
 		return 2;
+	if (o->script != NULL && (p->scenario = scenario_read(o->script, err, errlen)) == NULL) {
+		name_option("-S", o->script, err, errlen);
+		return 2;
+	}
 	if (o->log != NULL && (p->log = fopen(o->log, "we")) == NULL) {
 		snprintf(err, errlen, "-L %s: %s", o->log, strerror(errno));
 		return 2;
 	}
-	return program_plan(p, err, errlen) != 0 || program_check(p, err, errlen) != 0 ? 2 : 0;
+	if (program_plan(p, err, errlen) == 0 && program_check(p, err, errlen) == 0)
+		return 0;
+	name_option("--replay", o->traffic.replay, err, errlen);
+	name_option("--flowlist", o->traffic.flowfile, err, errlen);
+	return 2;
 }
 
 static int

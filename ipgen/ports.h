@@ -59,6 +59,8 @@ struct tport {
 extern struct tport tport[TPORTS]; /* [I] after tports_open */
 extern unsigned ntports;	   /* [I] 1 or 2 */
 
+/* => any thread; do the two go together?  0 or -EINVAL with err */
+int tports_check(const struct tport_spec *, unsigned n, char *err, size_t errlen);
 /*
  * => control, from main's level; attaches the devices, raises them, waits for links (bounded: wait seconds) and for the
  *    gateways' link addresses.  0 or -errno with err naming the option (-T, -R), the device and the reason

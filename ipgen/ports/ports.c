@@ -144,8 +144,8 @@ open_loop(unsigned n, unsigned queues, struct ifnet **ifp, char *err, size_t err
 	return error;
 }
 
-static int
-check_specs(const struct tport_spec *spec, unsigned n, char *err, size_t errlen)
+int
+tports_check(const struct tport_spec *spec, unsigned n, char *err, size_t errlen)
 {
 	if (n < 2)
 		return 0;
@@ -239,7 +239,7 @@ tports_open(const struct tport_spec *spec, unsigned n, double wait, char *err, s
 	int error;
 
 	ASSERT_CONTROL();
-	error = check_specs(spec, n, err, errlen);
+	error = tports_check(spec, n, err, errlen);
 	if (error != 0)
 		return error;
 	if (is_loop(&spec[0]))

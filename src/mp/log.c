@@ -4,6 +4,7 @@
  * Synchronization: the budget is one atomic word of the current second; lines are written with one write(2) each.
  * Lifetime: none.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,8 +57,8 @@ mp_log(int level, const char *fmt, ...)
 	lost = atomic_exchange_explicit(&log_suppressed, 0, memory_order_relaxed);
 	n = 0;
 	if (lost > 0)
-		n = snprintf(line, sizeof(line), "smpnetd: %u lines suppressed\n", lost);
-	n += snprintf(line + n, sizeof(line) - n, "smpnetd: %s", names[level]);
+		n = snprintf(line, sizeof(line), "%s: %u lines suppressed\n", program_invocation_short_name, lost);
+	n += snprintf(line + n, sizeof(line) - n, "%s: %s", program_invocation_short_name, names[level]);
 	va_start(ap, fmt);
 	n += vsnprintf(line + n, sizeof(line) - n, fmt, ap);
 	va_end(ap);
