@@ -74,13 +74,16 @@ static void
 sampled(void *arg, const struct trial_sample *s)
 {
 	struct program *p = arg;
+	bool warming = !s->counting && s->total[0].sent + s->total[1].sent == 0;
 
 	if (p->opts.json_lines) {
 		put_json(p, "sample", sample_json(s));
 		return;
 	}
-	if (p->opts.quiet)
-		return;
+	if (p->opts.quiet ||
+	    (!s->counting &&
+		s->second[0].sent + s->second[1].sent + s->second[0].received + s->second[1].received == 0 && !warming))
+		return; /* the drain */
 	if (lines++ % HEAD_EVERY == 0)
 		put(p, "%8s%s %10s %10s %9s %9s %9s %8s %9s %9s %9s", "time s", p->dirs == 1 ? "" : "  dir", "sent/s",
 		    "received/s", "bit/s L1", "bit/s L2", "lost", "loss %", "p50 us", "p99 us", "max us");
@@ -100,8 +103,7 @@ sampled(void *arg, const struct trial_sample *s)
 		put(p, "%8.1f%s %10s %10s %9s %9s %9llu %8.4f %9s %9s %9s%s", s->at, arrow(p, d),
 		    metric(sent / sec, a[0], sizeof(a[0])), metric(got / sec, a[1], sizeof(a[1])),
 		    metric(l1, a[2], sizeof(a[2])), metric(l2, a[3], sizeof(a[3])), (unsigned long long)c->lost,
-		    sent > 0 ? (double)c->lost / sent * 100 : 0, us[0], us[1], us[2],
-		    s->counting ? "" : "  (does not count)");
+		    sent > 0 ? (double)c->lost / sent * 100 : 0, us[0], us[1], us[2], warming ? "  (warm-up)" : "");
 	}
 }
 

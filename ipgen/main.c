@@ -66,7 +66,7 @@ name_option(const char *option, const char *path, char *err, size_t errlen)
 	if (path == NULL || strncmp(err, path, strlen(path)) != 0)
 		return;
 	snprintf(text, sizeof(text), "%s", err);
-	snprintf(err, errlen, "%s %s", option, text);
+	snprintf(err, errlen, "%s %.480s", option, text);
 }
 
 /* What can be known to be wrong before a device is touched; 0, or the exit status. */

@@ -206,6 +206,8 @@ measure_floor(struct program *p)
 		fprintf(stderr, "ipgen: the tester's own latency is not known: %s\n", err);
 		return;
 	}
+	if (p->report.floor.n == 0)
+		return;
 	p->report.has_floor = p->live.has_floor = true;
 	p->live.floor = p->report.floor;
 }
