@@ -323,6 +323,22 @@ check_fragment(const struct rx_match *t, const struct rx_port *port, const struc
 	return false;
 }
 
+/* A message of ICMP that is no echo, and whole: reports of errors quote what they are about. */
+static bool
+icmp_message(const struct view *v, const struct parsed *q)
+{
+	uint32_t sum = 0, len = q->end - q->l4;
+
+	if (!q->echo_other || !q->ip_right || q->fragment || q->end < q->l4)
+		return false;
+	if (q->family == 6) {
+		for (unsigned i = 0; i < 32; i += 2)
+			sum += rx_load16(q->src + i);
+		sum += RX_BE16(len) + RX_BE16(58);
+	}
+	return cksum_fold(cksum_mbuf(sum, v->m, q->l4, len)) == 0;
+}
+
 /* A signature at the end of the frame, which is not where the headers say. */
 static bool
 check_tail(const struct rx_match *t, const struct rx_port *port, const struct view *v, const struct parsed *q,
@@ -330,9 +346,8 @@ check_tail(const struct rx_match *t, const struct rx_port *port, const struct vi
 {
 	struct sig sig;
 
-	/* reports of errors quote what they are about */
-	if (v->len < 14 + SIG_LEN || (q->echo_other && q->ip_right) || !signature_at(v, v->len - SIG_LEN, &sig) ||
-	    !of_trial(t, &sig))
+	if (v->len < 14 + SIG_LEN || !signature_at(v, v->len - SIG_LEN, &sig) || !of_trial(t, &sig) ||
+	    icmp_message(v, q))
 		return false;
 	seen_sig(t, &sig, RX_TEST, s);
 	s->corrupt = true;
