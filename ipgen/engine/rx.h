@@ -60,6 +60,8 @@ uint64_t rx_warm(unsigned dir);
 uint64_t rx_lastarrival(void);
 /* => control; adds what has been measured so far (live: words a little apart) */
 void rx_latency(unsigned dir, struct hist *);
+/* => control; the jitter so far, mean and largest of the first 1024 flows (live), in nanoseconds */
+void rx_jitter(unsigned dir, struct trial_latency *);
 
 /*
  * => control, at rest; fills the receiving side of the result: counts, rx_pps, latency with jitter, hist, flows,

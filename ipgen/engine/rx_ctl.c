@@ -13,9 +13,10 @@
 #include "ipgen/engine/rx_var.h"
 #include "ipgen/traffic/frame.h"
 
-#define TAILS	(128u << 20) /* octets for the tails of a direction's flows */
-#define TOUCHED (16u << 20)  /* of that so much is touched beforehand */
-#define MANY	256	     /* flows whose state a worker's first cache does not hold */
+#define TAILS	    (128u << 20) /* octets for the tails of a direction's flows */
+#define TOUCHED	    (16u << 20)	 /* of that so much is touched beforehand */
+#define MANY	    256		 /* flows whose state a worker's first cache does not hold */
+#define LIVE_JITTER 1024	 /* flows that a sample reads: a cache line of another thread each */
 
 static struct rx_table *rx_idle;  /* [c] */
 static struct rx_table *rx_trial; /* [c] the last that was prepared */
@@ -296,6 +297,24 @@ rx_latency_of(const struct hist *h, struct trial_latency *l)
 	l->p99 = nanoseconds((double)hist_quantile(h, 0.99));
 	l->p999 = nanoseconds((double)hist_quantile(h, 0.999));
 	l->max = nanoseconds((double)hist_quantile(h, 1));
+}
+
+void
+rx_jitter(unsigned dir, struct trial_latency *l)
+{
+	uint32_t n = rx_trial != NULL ? RTE_MIN(rx_trial->match.nflows[dir], LIVE_JITTER) : 0, with = 0;
+	double sum = 0, most = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		float jitter;
+
+		__atomic_load(&rx_trial->flows[dir].track[i].jitter, &jitter, __ATOMIC_RELAXED);
+		with += jitter > 0;
+		sum += (double)jitter;
+		most = RTE_MAX(most, (double)jitter);
+	}
+	l->jitter = with > 0 ? nanoseconds(sum / with) : 0;
+	l->jitter_max = nanoseconds(most);
 }
 
 /* What a flow sent, of which sent tells the lower 32 bits */

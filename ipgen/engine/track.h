@@ -97,11 +97,14 @@ void track_rest(struct track *, struct track_tail *, const struct track_shape *,
 static inline void
 track_jitter(struct track *t, float transit)
 {
-	float d = fabsf(transit - t->transit);
+	float d = fabsf(transit - t->transit), jitter;
 
 	t->transit = transit;
-	if (__builtin_expect(t->unique > 1, 1))
-		t->jitter += (d - t->jitter) * (1 / 16.0f);
+	if (__builtin_expect(t->unique > 1, 1)) {
+		jitter = t->jitter + (d - t->jitter) * (1 / 16.0f);
+		/* a whole word: samples read it */
+		__atomic_store(&t->jitter, &jitter, __ATOMIC_RELAXED);
+	}
 }
 
 /* => the owner, or at rest; below the highest number seen */

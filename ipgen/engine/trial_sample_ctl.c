@@ -97,6 +97,7 @@ sample(uint64_t now)
 		rx_latency(d, &hist[turn][d]);
 		hist_since(&since, &hist[turn][d], &hist[!turn][d]);
 		rx_latency_of(&since, &s.latency[d]);
+		rx_jitter(d, &s.latency[d]);
 		trial_bursts(&trial.tx[d], &s.burst_median[d], &s.burst_max[d]);
 	}
 	s.device_missed = trial_device_lost(&trial.ports) - trial.device_lost;

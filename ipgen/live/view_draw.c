@@ -255,7 +255,7 @@ draw_latency(const struct view *v, unsigned d, int x)
 	draw_pair(v, 15, x, l->min, l->p50, l->n > 0);
 	draw_pair(v, 16, x, l->p99, l->p999, l->n > 0);
 	draw_pair(v, 17, x, l->max, l->jitter, l->n > 0);
-	draw_pair(v, 18, x, v->live->floor.p50, v->live->floor.p99, v->live->has_floor);
+	draw_pair(v, 18, x, v->live->floor.p50, v->live->floor.p99, v->live->has_floor && v->live->floor.n > 0);
 	draw_pair(v, 19, x, v->latency_min[d], v->latency_max[d], v->latency_max[d] > 0);
 }
 

@@ -255,6 +255,7 @@ main(int argc, char **argv)
 	live.resize = resize;
 	live.report = &report;
 	live.has_floor = true;
+	live.floor.n = 1;
 	live.floor.p50 = 620;
 	live.floor.p99 = 2200;
 	snprintf(live.port[0], sizeof(live.port[0]), "eth1 10.0.0.1/24");
