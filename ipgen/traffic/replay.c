@@ -18,7 +18,8 @@
 
 #define REPLAY_MAX_OCTETS (UINT64_C(1) << 30)
 #define FRAME_MIN	  60
-#define LINK_LEN	  12 /* both addresses */
+#define DUE_MAX		  (86400e9 * 365) /* a year: no test, but a broken file */
+#define LINK_LEN	  12		  /* both addresses */
 
 /* What grows while the file is read. */
 struct reading {
@@ -126,7 +127,7 @@ static int
 packet_add(struct reading *r, const struct pcap_pkthdr *h, const uint8_t *p)
 {
 	uint64_t at = (uint64_t)h->ts.tv_sec * 1000000000 + (uint64_t)h->ts.tv_usec; /* these are ns */
-	double speed = r->spec->replay_speed;
+	double speed = r->spec->replay_speed, due;
 	struct replay_packet *k;
 	union {
 		void *p;
@@ -151,10 +152,14 @@ packet_add(struct reading *r, const struct pcap_pkthdr *h, const uint8_t *p)
 	if (r->n == 0)
 		r->first = r->last = at;
 	r->last = RTE_MAX(r->last, at); /* a clock that was set back makes nothing go back */
+	due = speed > 0 ? (double)(r->last - r->first) / speed : 0;
+	if (due > DUE_MAX)
+		return FAIL(r->err, r->errlen, "%s: packet %llu: %.3g days after the first", r->spec->replay,
+		    (unsigned long long)r->n + 1, due / 1e9 / 86400);
 	k = &r->packet[r->n++];
 	k->off = r->len;
 	k->len = frame_make(r, p, h->caplen, r->data + r->len);
-	k->due = speed > 0 ? (uint64_t)((double)(r->last - r->first) / speed) : 0;
+	k->due = (uint64_t)due;
 	k->hash = frame_hash(r->data + r->len, k->len);
 	r->len += k->len;
 	r->sum += k->len + TRAFFIC_FCS;

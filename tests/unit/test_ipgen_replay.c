@@ -218,6 +218,44 @@ replay_refused(void **state)
 	unlink("x.pcap");
 }
 
+/* Each octet of the headers made others: read, or refused with the file named. */
+static void
+replay_garbled(void **state)
+{
+	static const uint8_t flip[] = {0x01, 0x80, 0xff, 0x10};
+	struct traffic_spec s = spec_of("g.pcap");
+	uint8_t all[24 + 3 * (16 + 60)];
+	unsigned refusals = 0;
+	FILE *f;
+
+	capture("g.pcap", DLT_EN10MB, PCAP_TSTAMP_PRECISION_NANO,
+	    (struct record[]){{1, 60, 0}, {1000001, 60, 0}, {2000001, 60, 0}}, 3);
+	f = fopen("g.pcap", "r");
+	assert_non_null(f);
+	assert_int_equal(fread(all, 1, sizeof(all), f), sizeof(all));
+	fclose(f);
+	for (size_t at = 0; at < 24 + 16 + 60 + 16 + 40; at++)
+		for (unsigned k = 0; k < sizeof(flip); k++) {
+			struct traffic *t;
+
+			all[at] ^= flip[k];
+			f = fopen("g.pcap", "w");
+			assert_non_null(f);
+			assert_int_equal(fwrite(all, 1, sizeof(all), f), sizeof(all));
+			fclose(f);
+			all[at] ^= flip[k];
+			s.replay_speed = k % 2 ? 1 : 0.0001;
+			t = traffic_build(&s, &lnk, false, err, sizeof(err));
+			if (t == NULL) {
+				refusals++;
+				assert_memory_equal(err, "g.pcap: ", 8);
+			}
+			traffic_free(t);
+		}
+	assert_in_range(refusals, 50, 300);
+	unlink("g.pcap");
+}
+
 static int
 setup(void **state)
 {
@@ -232,6 +270,7 @@ main(void)
 	    cmocka_unit_test(replay_timing),
 	    cmocka_unit_test(replay_frames),
 	    cmocka_unit_test(replay_refused),
+	    cmocka_unit_test(replay_garbled),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
