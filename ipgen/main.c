@@ -129,6 +129,8 @@ run(struct program *p, int argc, char **argv)
 	program_describe(p, argc, argv);
 	if (o->http != NULL && web_start(&p->live, p->base, o->http, err, sizeof(err)) != 0)
 		return fail(1, err);
+	if (o->http != NULL && !o->quiet)
+		fprintf(stderr, "ipgen: web view: %s\n", web_url());
 	if (p->interactive && view_start(&p->live, p->base, err, sizeof(err)) != 0) {
 		fprintf(stderr, "ipgen: %s: lines in its place (--nocurses)\n", err);
 		p->interactive = false;

@@ -16,6 +16,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +72,9 @@ static unsigned nclients, nstreams, nreports;
 static struct evhttp *server;
 static struct evconnlistener *listener;
 static struct event *tick, *pulse;
-static bool paused, loopback;
-static unsigned told_rows; /* that streams know of */
+static bool started, paused, loopback;
+static unsigned told_rows;	     /* that streams know of */
+static struct sigaction pipe_before; /* what a write to a client that has gone would do */
 static char bound[INET6_ADDRSTRLEN + 16];
 static char url[INET6_ADDRSTRLEN + 32];
 
@@ -564,6 +566,8 @@ web_start(struct live *live, struct event_base *base, const char *addr, char *er
 		goto fail;
 	told_rows = 0;
 	after_ms(pulse, STATE_MS);
+	started = true;
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, &pipe_before);
 	return 0;
 fail:
 	snprintf(err, errlen, "--http %s: %s", addr, strerror(-error));
@@ -574,14 +578,17 @@ fail:
 const char *
 web_url(void)
 {
-	return server != NULL ? url : "";
+	return started ? url : "";
 }
 
 void
 web_stop(void)
 {
-	if (server != NULL)
+	if (started) {
 		web_data_stop();
+		sigaction(SIGPIPE, &pipe_before, NULL);
+	}
+	started = false;
 	listener = NULL; /* goes first: connections that end after it are not to wake it */
 	if (server != NULL)
 		evhttp_free(server); /* the listener, the connections, the requests on them */

@@ -88,8 +88,14 @@ class Chromium:
     def offline(self):
         self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
 
-    def screenshot(self, whole=False):
-        return base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"])
+    def box(self, selector):
+        """=> x, y, width, height of an element in the document"""
+        return self.ask("(e => { const b = e.getBoundingClientRect(); return [b.x + scrollX, b.y + scrollY, b.width, b.height]; })"
+                        f"(document.querySelector({json.dumps(selector)}))")
+
+    def screenshot(self, box=None):
+        clip = {} if box is None else {"clip": dict(zip(("x", "y", "width", "height"), box), scale=1)}
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=box is not None, **clip)["data"])
 
     def complaints(self):
         """What the page's scripts and the browser found wrong: exceptions, refused references."""
@@ -112,9 +118,9 @@ class Chromium:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def png_pixels(data):
-    """=> width, height, rows of bytes (3 or 4 a pixel), octets a pixel"""
-    at, packed, width, height, channels = 8, b"", 0, 0, 0
+def colours(data):
+    """=> how many pixels of each colour are in a PNG (8 bits, RGB or RGBA, as Chromium writes it)"""
+    at, packed, width, height, channels, found = 8, b"", 0, 0, 0, {}
     while at < len(data):
         size, kind = struct.unpack(">I4s", data[at:at + 8])
         body = data[at + 8:at + 8 + size]
@@ -125,7 +131,7 @@ def png_pixels(data):
             channels = 3 if colour == 2 else 4
         elif kind == b"IDAT":
             packed += body
-    raw, stride, rows = zlib.decompress(packed), width * channels, []
+    raw, stride = zlib.decompress(packed), width * channels
     before = bytearray(stride)
     for y in range(height):
         kind, line = raw[y * (stride + 1)], bytearray(raw[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
@@ -143,17 +149,8 @@ def png_pixels(data):
                 a, b, c = abs(p - left), abs(p - up), abs(p - corner)
                 add = left if a <= b and a <= c else up if b <= c else corner
             line[i] = (line[i] + add) & 255
-        rows.append(bytes(line))
+        for i in range(0, stride, channels):
+            pixel = bytes(line[i:i + 3])
+            found[pixel] = found.get(pixel, 0) + 1
         before = line
-    return width, height, rows, channels
-
-
-def colours(data, box):
-    """=> how many pixels of each colour are in a box (x, y, width, height) of a PNG"""
-    _, height, rows, channels = png_pixels(data)
-    x, y, w, h = (int(v) for v in box)
-    found = {}
-    for line in rows[max(0, y):min(height, y + h)]:
-        for i in range(max(0, x) * channels, min(len(line), (x + w) * channels), channels):
-            found[line[i:i + 3]] = found.get(line[i:i + 3], 0) + 1
     return found
