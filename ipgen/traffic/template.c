@@ -145,9 +145,10 @@ sizes_fit(const struct traffic_sets *s, const struct traffic_sizes *sizes, const
 		if (distinct[i] < least)
 			return FAIL(err, errlen,
 			    "size %s: frames of %u octets are too small: %s/%s with %u tag(s) and the signature needs "
-			    "%u",
+			    "%u%s",
 			    sizes->text, distinct[i], has6 ? "IPv6" : "IPv4",
-			    s->proto == PROTO_TCP ? "TCP" : (s->proto == PROTO_UDP ? "UDP" : "ICMP"), s->ntags, least);
+			    s->proto == PROTO_TCP ? "TCP" : (s->proto == PROTO_UDP ? "UDP" : "ICMP"), s->ntags, least,
+			    strcmp(sizes->text, "imix") == 0 ? "; say imix:SIZEx7,594x4,1518x1" : "");
 	return 0;
 }
 
