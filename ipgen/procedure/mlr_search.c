@@ -50,13 +50,16 @@ tell(const struct driver *d, double load, double seconds, unsigned goal, unsigne
 {
 	struct mlr_goal g;
 	struct mlr_bounds b;
-	char at[32], low[32], high[32];
+	char at[32], low[32], high[32], left[32] = "", when[32];
 
 	mlr_phase_goal(&d->m.goal[goal], phase, &g);
 	mlr_bounds(&d->m, &g, &b);
-	run_say(d->run, "%s, phase %u of %u: %s for %.3g s, loss %.4g %%; between %s and %s", g.name, phase + 1,
+	if (d->run->p->search_seconds > 0)
+		snprintf(left, sizeof(left), ", at most %s left",
+		    run_time(fmax(d->run->p->search_seconds - d->spent, 0), when, sizeof(when)));
+	run_say(d->run, "%s, phase %u of %u: %s for %.3g s, loss %.4g %%; between %s and %s%s", g.name, phase + 1,
 	    MLR_PHASES, run_rate(load, at, sizeof(at)), seconds, loss * 100, run_rate(b.lower, low, sizeof(low)),
-	    b.upper > 0 ? run_rate(b.upper, high, sizeof(high)) : "no bound yet");
+	    b.upper > 0 ? run_rate(b.upper, high, sizeof(high)) : "no bound yet", left);
 }
 
 /* 0; 1: the search ends; -EINTR or -errno */
