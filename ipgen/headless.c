@@ -84,6 +84,10 @@ sampled(void *arg, const struct trial_sample *s)
 	    (!s->counting &&
 		s->second[0].sent + s->second[1].sent + s->second[0].received + s->second[1].received == 0 && !warming))
 		return; /* the drain */
+	/* a test that looks closer than a second does not fill the screen */
+	if (s->seconds < 0.5 && !(p->opts.interval > 0 && p->opts.interval < 0.5) &&
+	    floor(s->at + 1e-6) <= floor(s->at - s->seconds + 1e-6))
+		return;
 	if (lines++ % HEAD_EVERY == 0)
 		put(p, "%8s%s %10s %10s %9s %9s %9s %8s %9s %9s %9s", "time s", p->dirs == 1 ? "" : "  dir", "sent/s",
 		    "received/s", "bit/s L1", "bit/s L2", "lost", "loss %", "p50 us", "p99 us", "max us");

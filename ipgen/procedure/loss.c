@@ -23,7 +23,7 @@ loss_run(struct run *run)
 		struct ask ask = {
 		    .pps = run->max_pps * share, .seconds = p->trial_seconds, .tolerance = 0, .sample = true};
 		struct trial_result r;
-		struct report_row row;
+		struct report_row *row;
 		enum verdict v;
 		int rc;
 
@@ -34,24 +34,21 @@ loss_run(struct run *run)
 			return rc;
 		if (v == VERDICT_STOP)
 			break;
-		/* What the tester sent is a point of the curve too, if it is told at its own rate and lost nothing. */
-		run_row(run, &row, run_offered(run, &r), &r);
-		row.final = true;
-		row.pass = v == VERDICT_PASS;
-		row.value = run_loss(&r);
-		if (v == VERDICT_TESTER && r.tester_lost + r.device_missed > 0)
-			snprintf(row.note, sizeof(row.note), "the tester lost packets itself: not the device's loss");
-		else if (v == VERDICT_TESTER)
-			snprintf(row.note, sizeof(row.note), "the tester's limit: %s asked",
+		/*
+		 * The trial's own row is the curve's point: at the rate that was sent, which is known even where it is
+		 * not the one asked.  What the tester itself lost says nothing about the device.
+		 */
+		row = &p->report->row[p->report->nrows - 1];
+		row->value = run_loss(&r);
+		row->final = v != VERDICT_LINK && r.tester_lost + r.device_missed == 0;
+		if (v == VERDICT_FAIL || v == VERDICT_PASS)
+			row->final = true;
+		if (v == VERDICT_TESTER && row->final)
+			snprintf(row->note, sizeof(row->note), "the tester's limit: %s asked",
 			    run_rate(ask.pps, rate, sizeof(rate)));
-		else if (v == VERDICT_LINK)
-			snprintf(row.note, sizeof(row.note), "a link was lost");
 		clean = v == VERDICT_PASS ? clean + 1 : 0;
-		rc = run_add_from(run, &row, p->report->nrows - 1);
-		if (rc < 0)
-			return rc;
 		run_say(run, "%.0f %% of the highest rate: loss %.4g %%, at most %s left for this size", share * 100,
-		    row.value * 100, run_time((steps - i - 1) * run_cost(run, p->trial_seconds), left, sizeof(left)));
+		    row->value * 100, run_time((steps - i - 1) * run_cost(run, p->trial_seconds), left, sizeof(left)));
 		if (v == VERDICT_LINK)
 			break;
 	}

@@ -71,7 +71,7 @@ step(struct driver *d)
 	struct mlr_trial t;
 	struct ask ask = {.tolerance = 0, .sample = true};
 	enum verdict v;
-	unsigned goal, phase;
+	unsigned goal, phase, before = run->p->report->nrows;
 	char note[32];
 	int rc;
 
@@ -84,7 +84,7 @@ step(struct driver *d)
 	}
 	snprintf(note, sizeof(note), "%.31s", d->m.goal[goal].name);
 	rc = run_trial(run, &ask, note, &r, &v);
-	d->spent += run_cost(d->run, ask.seconds);
+	d->spent += run_cost(run, ask.seconds) * (run->p->report->nrows - before);
 	d->trials++;
 	if (rc < 0)
 		return rc;
@@ -94,7 +94,6 @@ step(struct driver *d)
 		return 1;
 	}
 	if (v == VERDICT_TESTER) {
-		d->spent += run_cost(d->run, ask.seconds) * (RUN_TRIES - 1);
 		if (ask.pps <= run->reached && ++d->voids < VOIDS)
 			return 0;
 		return limit(d, ask.pps, &r) < 0 ? 1 : 0;

@@ -143,7 +143,7 @@ prepare(struct run *run)
 			run_row(run, &row, 0, NULL);
 			row.mean_size = run->sizes->kind == SIZES_FIXED ? run->sizes->size : 0;
 			row.final = true;
-			snprintf(row.note, sizeof(row.note), "passed over: %s", run->err);
+			snprintf(row.note, sizeof(row.note), "%s", run->err);
 			run->err[0] = 0;
 			rc = run_add(run, &row);
 			return rc < 0 ? rc : 1;

@@ -118,7 +118,7 @@ recovery_run(struct run *run)
 
 	if (rc < 0)
 		return rc;
-	high = fmin(throughput * p->recovery_share, run->line_pps > 0 ? run->line_pps : INFINITY);
+	high = fmin(throughput * p->recovery_share, run->max_pps);
 	for (unsigned i = 0; i < repeat && throughput > 0; i++) {
 		double seconds, off;
 

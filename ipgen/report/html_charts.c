@@ -120,11 +120,14 @@ bits_by_size(const struct report *r, enum report_test test, FILE *f)
 static int
 loss_curve(const struct report *r, FILE *f)
 {
-	bool line = true;
+	bool line = true, final = false; /* points that count are marked: others were no verdicts */
 	struct plot p;
 
 	for (unsigned i = 0; i < r->nrows; i++)
-		if (r->row[i].test == REPORT_LOSS)
+		if (r->row[i].test == REPORT_LOSS && r->row[i].final)
+			final = true;
+	for (unsigned i = 0; i < r->nrows; i++)
+		if (r->row[i].test == REPORT_LOSS && r->row[i].final == final && r->row[i].offered_pps > 0)
 			line &= r->row[i].line_percent > 0;
 	plot_init(&p, "Loss by offered rate", PLOT_LINEAR, line ? "offered, % of the line rate" : "offered, frames/s",
 	    "loss, %");
@@ -135,7 +138,7 @@ loss_curve(const struct report *r, FILE *f)
 		struct report_sum sum;
 		char name[96];
 
-		if (row->test != REPORT_LOSS)
+		if (row->test != REPORT_LOSS || row->final != final || row->offered_pps <= 0)
 			continue;
 		report_row_sum(row, &sum);
 		snprintf(name, sizeof(name), "%s%s", row->size, octets(row->size));

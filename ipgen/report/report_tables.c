@@ -19,13 +19,13 @@ tabs_new(struct tabs *tabs, enum report_test test, const char *title, const char
 	return t;
 }
 
-/* Of a search only what came of it is shown; where none did (it was stopped), all trials. */
+/* Of a test only what came of it is shown; where none did (it was stopped), all trials. */
 static bool
 shown(const struct report *r, const struct report_row *row, enum report_test test)
 {
 	if (row->test != test)
 		return false;
-	if (row->final || test == REPORT_RUN || test == REPORT_SOAK || test == REPORT_LOSS)
+	if (row->final || test == REPORT_RUN || test == REPORT_SOAK)
 		return true;
 	for (unsigned i = 0; i < r->nrows; i++)
 		if (r->row[i].test == test && r->row[i].final && strcmp(r->row[i].size, row->size) == 0)
