@@ -108,8 +108,9 @@ fmt_duration(double seconds)
 	if (!(seconds >= 0) || seconds > 1e9)
 		return "-";
 	if (seconds < 60)
-		return fmt_fixed(seconds, 1);
-	snprintf(to, BUFLEN, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
+		snprintf(to, BUFLEN, "%.1f s", seconds);
+	else
+		snprintf(to, BUFLEN, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
 	return to;
 }
 

@@ -163,7 +163,7 @@ searched_table(const struct report *r, struct tabs *tabs, enum report_test test)
 static void
 floor_row(struct tab *t, const struct report *r, unsigned before)
 {
-	if (!r->has_floor)
+	if (!r->has_floor || r->floor.n == 0)
 		return;
 	tab_cell(t, "floor");
 	for (unsigned i = 1; i < before; i++)
@@ -199,7 +199,7 @@ latency_table(const struct report *r, struct tabs *tabs)
 		tab_cell(t, "%s", fmt_percent(sum.loss));
 	}
 	floor_row(t, r, 3);
-	if (r->has_floor)
+	if (r->has_floor && r->floor.n > 0)
 		tab_cell(t, "%s", "");
 }
 
