@@ -139,10 +139,18 @@ latency_line(struct program *p, const char *what, const struct trial_latency *l)
 static const char *
 bits(double pps, double size, char *s, size_t len)
 {
-	char a[24], b[24];
+	const double v[2] = {pps * (size + TRAFFIC_GAP) * 8, pps * size * 8};
+	char text[2][32];
 
-	snprintf(s, len, "%sbit/s L1, %sbit/s L2", metric(pps * (size + TRAFFIC_GAP) * 8, a, sizeof(a)),
-	    metric(pps * size * 8, b, sizeof(b)));
+	for (unsigned i = 0; i < 2; i++) {
+		size_t digits;
+
+		metric(v[i], text[i], 24);
+		digits = strspn(text[i], "0123456789."); /* "1.235 M" */
+		memmove(text[i] + digits + 1, text[i] + digits, strlen(text[i] + digits) + 1);
+		text[i][digits] = ' ';
+	}
+	snprintf(s, len, "%sbit/s L1, %sbit/s L2", text[0], text[1]);
 	return s;
 }
 
@@ -286,4 +294,16 @@ headless_flows(struct program *p)
 	if (n > p->opts.flows_report_n && !p->opts.json_lines)
 		put(p, "and %zu more flows", n - p->opts.flows_report_n);
 	free(f);
+}
+
+void
+headless_report(struct program *p)
+{
+	if (p->opts.json_lines) {
+		put_json(p, "report", report_json(&p->report));
+		return;
+	}
+	(void)report_text(&p->report, p->out);
+	if (p->log != NULL)
+		(void)report_text(&p->report, p->log);
 }

@@ -146,8 +146,8 @@ run(struct program *p, int argc, char **argv)
 		headless_summary(p, &p->report.row[0]);
 		if (o->flows_report)
 			headless_flows(p);
-	} else if (p->report.nrows > 0 && !o->json_lines && p->out == stdout)
-		(void)report_text(&p->report, stdout);
+	} else if (p->report.nrows > 0)
+		headless_report(p);
 	if (program_write(p, err, sizeof(err)) != 0)
 		status = 1;
 	if (fflush(p->out) != 0 && status == 0)

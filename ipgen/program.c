@@ -202,6 +202,18 @@ plain_link(const struct options *o, unsigned dir, struct traffic_link *link)
 	memcpy(link->dst6, to->addr6.addr, 16);
 }
 
+/* traffic_build exchanges the ends of direction 1's flows: it wants those of direction 0. */
+static void
+exchange_ends(struct traffic_link *link)
+{
+	struct traffic_link l = *link;
+
+	memcpy(link->src4, l.dst4, sizeof(l.dst4));
+	memcpy(link->dst4, l.src4, sizeof(l.src4));
+	memcpy(link->src6, l.dst6, sizeof(l.dst6));
+	memcpy(link->dst6, l.src6, sizeof(l.src6));
+}
+
 static int
 build(struct program *p, bool plain, char *err, size_t errlen)
 {
@@ -212,6 +224,8 @@ build(struct program *p, bool plain, char *err, size_t errlen)
 			plain_link(&p->opts, d, &link);
 		else
 			tports_link(d, &link);
+		if (d == 1)
+			exchange_ends(&link);
 		link.mtu = p->opts.mtu;
 		if (p->traffic[d] != NULL)
 			traffic_free(p->traffic[d]);

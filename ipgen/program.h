@@ -58,6 +58,8 @@ void headless_stop(struct program *);
 void headless_say(struct program *, const char *line);
 void headless_summary(struct program *, const struct report_row *);
 void headless_flows(struct program *);
+/* => of a series or a scenario: the report as text or as a line of JSON */
+void headless_report(struct program *);
 
 /* => how many criteria are not met; a line on standard error for each */
 unsigned criteria_judge(const struct program *);
