@@ -68,7 +68,7 @@ void rx_jitter(unsigned dir, struct trial_latency *);
  *    flows_lossy, other, tester_lost.  count.sent is there already; what a flow has sent is asked of setup.sent
  */
 void rx_collect(struct trial_result *);
-/* => control, at rest; all but sent and lost of a flow */
+/* => control, at rest, after rx_collect; all of a flow */
 void rx_flow(unsigned dir, uint32_t flow, struct trial_flow_result *);
 /* => control; ticks as nanoseconds: count, quantiles and mean of a histogram; the jitter stays as it is */
 void rx_latency_of(const struct hist *, struct trial_latency *);

@@ -317,13 +317,23 @@ rx_jitter(unsigned dir, struct trial_latency *l)
 	l->jitter_max = nanoseconds(most);
 }
 
-/* What a flow sent, of which sent tells the lower 32 bits */
+/* What a flow sent, of which sent tells the lower 32 bits: no fewer than came, but for numbers that are wrong */
 static uint64_t
 flow_sent(unsigned dir, uint32_t flow, const struct track *tr)
 {
+	uint32_t more;
+
 	if (rx_trial->sent == NULL)
 		return tr->next;
-	return tr->next + (uint32_t)(rx_trial->sent(dir, flow) - (uint32_t)tr->next);
+	more = rx_trial->sent(dir, flow) - (uint32_t)tr->next;
+	return -more <= TRACK_BACK && -more <= tr->next ? tr->next - -more : tr->next + more;
+}
+
+/* Numbers of a flow that are accounted for */
+static uint64_t
+flow_here(const struct track *tr, const struct track_tail *tail)
+{
+	return tr->unique + tr->late + tail->numberless;
 }
 
 /* What is held back is counted, as the owner would have. */
@@ -363,7 +373,7 @@ collect_flows(unsigned dir, struct trial_direction *out)
 
 			if (tail->held != 0)
 				flow_rest(dir, tr, tail, &f->shape, sent, &out->count);
-			out->flows_lossy += tr->unique + tr->late + tail->numberless < sent;
+			out->flows_lossy += flow_here(tr, tail) < sent;
 		}
 		if (tr->unique > 1) {
 			with++;
@@ -426,7 +436,9 @@ rx_flow(unsigned dir, uint32_t flow, struct trial_flow_result *out)
 	const struct track_tail *tail = rx_tail(f, flow);
 
 	ASSERT_CONTROL();
-	out->received = tr->unique + tr->late + tr->duplicate + tail->numberless;
+	out->sent = flow_sent(dir, flow, tr);
+	out->lost = out->sent > flow_here(tr, tail) ? out->sent - flow_here(tr, tail) : 0;
+	out->received = flow_here(tr, tail) + tr->duplicate;
 	out->reordered = tr->reordered;
 	out->duplicate = tr->duplicate;
 	out->corrupt = tail->corrupt;

@@ -244,7 +244,7 @@ trial_begin(const struct trial_ports *ports, const struct trial_spec *spec, char
 	    .ramp = spec->ramp,
 	    .burst = spec->burst,
 	    .magic = magic};
-	struct rx_setup rx = {.nports = ports->n, .magic = magic};
+	struct rx_setup rx = {.nports = ports->n, .magic = magic, .sent = tx_flow_sent};
 	int r;
 
 	trials += 2;
@@ -417,6 +417,5 @@ trial_flow_result(unsigned dir, uint32_t flow, struct trial_flow_result *r)
 	if (dir >= TRIAL_DIRS || trial.running || flow >= flows[dir])
 		return -ENOENT;
 	rx_flow(dir, flow, r);
-	r->sent = tx_flow_sent(dir, flow);
 	return 0;
 }

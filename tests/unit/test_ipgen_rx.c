@@ -348,6 +348,8 @@ test_faults(void **state)
 	assert_int_equal(result.dir[0].flows_lossy, 1);
 	rx_flow(0, 2, &flow);
 	assert_int_equal(flow.received, 90);
+	assert_int_equal(flow.sent, 100);
+	assert_int_equal(flow.lost, 10);
 	rx_flow(0, 3, &flow);
 	assert_int_equal(flow.reordered, 10);
 	rx_flow(0, 4, &flow);
