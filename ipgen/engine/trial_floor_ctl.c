@@ -65,15 +65,13 @@ floor_open(struct trial_ports *p, char *err, size_t errlen)
 }
 
 static struct traffic *
-floor_traffic(unsigned size, char *err, size_t errlen)
+floor_traffic(const struct trial_ports *ports, unsigned size, char *err, size_t errlen)
 {
 	static struct traffic_spec spec; /* large */
-	static const struct traffic_link link = {.src = {2, 'f', 'l', 'o', 'o', 1},
-	    .dst = {2, 'f', 'l', 'o', 'o', 2},
-	    .has4 = true,
-	    .src4 = {198, 18, 0, 1},
-	    .dst4 = {198, 19, 0, 1}};
+	struct traffic_link link = {.has4 = true, .src4 = {198, 18, 0, 1}, .dst4 = {198, 19, 0, 1}};
 
+	memcpy(link.src, ports->port[0]->lladdr, 6);
+	memcpy(link.dst, ports->port[1]->lladdr, 6);
 	memset(&spec, 0, sizeof(spec));
 	spec.family = 4;
 	spec.proto = 17;
@@ -94,15 +92,11 @@ trial_floor(double pps, unsigned size, struct trial_latency *latency, char *err,
 
 	ASSERT_CONTROL();
 	memset(latency, 0, sizeof(*latency));
-	spec.traffic[0] = floor_traffic(size, err, errlen);
-	if (spec.traffic[0] == NULL)
-		return -EINVAL;
 	r = floor_open(&ports, err, errlen);
-	if (r != 0) {
-		traffic_free(spec.traffic[0]);
+	if (r != 0)
 		return r;
-	}
-	r = trial_run_on(&ports, &spec, &result, err, errlen);
+	spec.traffic[0] = floor_traffic(&ports, size, err, errlen);
+	r = spec.traffic[0] == NULL ? -EINVAL : trial_run_on(&ports, &spec, &result, err, errlen);
 	if (r == 0) {
 		double most = result.dir[0].tx_pps / 2;
 
@@ -118,6 +112,7 @@ trial_floor(double pps, unsigned size, struct trial_latency *latency, char *err,
 		port_detach(ports.port[i], detached, &waits);
 	while (waits > 0)
 		event_base_loop(mp_base, EVLOOP_ONCE);
-	traffic_free(spec.traffic[0]);
+	if (spec.traffic[0] != NULL)
+		traffic_free(spec.traffic[0]);
 	return r;
 }

@@ -69,7 +69,9 @@ trial_set_traffic(unsigned dir, struct traffic *t)
 		return -ESRCH;
 	if (t == trial.traffic[dir])
 		return 0;
-	if (traffic_nflows(t) != traffic_nflows(trial.traffic[dir]) || traffic_nflows(t) == 0)
+	/* of the same list: the receiver goes on with it */
+	if (traffic_nflows(t) == 0 || traffic_nflows(t) != traffic_nflows(trial.traffic[dir]) ||
+	    traffic_flow(t, 0) != traffic_flow(trial.traffic[dir], 0))
 		return -EINVAL;
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)

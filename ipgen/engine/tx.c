@@ -172,6 +172,9 @@ tx_send_signed(struct tx_queue *q, unsigned n)
 	uint16_t magic = q->phase == TX_COUNTS ? q->magic : (uint16_t)(q->magic - 1);
 	uint64_t now = rte_rdtsc();
 
+	/* the thread may have stood still while it filled: then it is later than it knew, and the pace must know */
+	if (q->pace.per_tick != 0)
+		n = RTE_MIN(n, pace_due(&q->pace, now, now));
 	for (unsigned i = 0; i < n; i++)
 		sig_write(p->sig[i], now, magic, (uint32_t)p->id[i], (uint32_t)(p->id[i] >> 32));
 	return tx_send(q, n, now);
@@ -259,6 +262,10 @@ tx_finish(struct tx_queue *q)
 static __attribute__((noinline)) bool
 tx_change(struct tx_queue *q, uint64_t now)
 {
+	if (q->paused && q->phase != TX_DONE && now >= q->end) {
+		q->limit = 0; /* it was not asked for any more */
+		tx_finish(q);
+	}
 	if (q->phase == TX_DONE || q->paused || (int64_t)(now - q->start) < 0)
 		return true;
 	if (q->phase == TX_WAIT) {

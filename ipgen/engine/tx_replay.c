@@ -75,6 +75,10 @@ tx_poll_replay(struct worker *w, struct mp_source *source)
 	bool over = false;
 
 	ASSERT_WORKER();
+	if (q->paused && q->phase != TX_DONE && now >= q->end) {
+		q->limit = 0;
+		tx_finish(q);
+	}
 	if (q->phase == TX_DONE || q->paused || (int64_t)(now - q->start) < 0)
 		return q->phase != TX_DONE;
 	if (q->phase == TX_WAIT)

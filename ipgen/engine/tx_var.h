@@ -57,7 +57,7 @@ struct tx_queue {
 	uint64_t warm_end; /* [w] = start without a warm-up */
 	uint64_t ramp_end; /* [w] <= warm_end */
 	uint64_t end;	   /* [w] TSC; UINT64_MAX >> 1: none */
-	uint64_t limit;	   /* [I] packets; UINT64_MAX: none */
+	uint64_t limit;	   /* [w] packets; UINT64_MAX: none */
 	double pps;	   /* [w] of this queue */
 
 	const struct traffic *traffic; /* [w] set by calls */
