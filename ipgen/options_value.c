@@ -150,21 +150,9 @@ value_addrs(const char *name, const char *s, struct traffic_range *range, uint8_
 int
 value_ports(const char *name, const char *s, uint16_t port[2], char *err, size_t errlen)
 {
-	const char *end;
-	double a, b;
+	char why[192];
 
-	if (!decimal(s, &a, &end))
-		return refuse(name, s, "not a port or PORT-PORT", err, errlen);
-	b = a;
-	if (*end == '-' && !decimal(end + 1, &b, &end))
-		return refuse(name, s, "not a port or PORT-PORT", err, errlen);
-	if (*end != '\0' || a > 65535 || b > 65535 || a != floor(a) || b != floor(b))
-		return refuse(name, s, "ports are 0 to 65535", err, errlen);
-	if (b < a)
-		return refuse(name, s, "the last port is before the first", err, errlen);
-	port[0] = (uint16_t)a;
-	port[1] = (uint16_t)b;
-	return 0;
+	return traffic_ports_parse(s, port, why, sizeof(why)) == 0 ? 0 : refuse(name, s, why, err, errlen);
 }
 
 int
