@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reset, RFC 2544 section 26.6 and RFC 6201: how long the device forwards nothing when it is reset, by its command or by
- * the user's hand.  By the frame-loss method (RFC 6201): packets lost / packets a second; what the samples saw
- * of the gap stands beside it.
+ * the user's hand.  By the frame-loss method of RFC 6201, packets lost / packets a second, where that agrees with the gap
+ * that the samples saw; else by the gap: a device that keeps packets for later loses fewer.
  */
 #include <errno.h>
 #include <math.h>
@@ -79,6 +79,8 @@ observe(void *arg, const struct trial_sample *s)
 		w->down = s->at - s->seconds;
 	else if (w->down >= 0 && w->up < 0 && got >= 1)
 		w->up = s->at;
+	else if (w->up >= 0 && got < 1 && sent >= 1)
+		w->up = -1; /* it was not back for good */
 	if (w->down < 0 && got >= 1)
 		w->last = s->at;
 	if (w->asked >= 0 && w->down < 0)
@@ -131,7 +133,7 @@ reset_run(struct run *run)
 	struct trial_result r;
 	struct trial_spec spec;
 	struct report_row row;
-	double pps, rate;
+	double pps, rate, by_loss;
 	const char *why;
 	int rc;
 
@@ -166,16 +168,21 @@ reset_run(struct run *run)
 	run_row(run, &row, pps, &r);
 	row.final = true;
 	row.pass = why == NULL;
-	row.value = why || rate <= 0 ? 0 : run_bad(&r) / rate;
 	row.low = why ? 0 : w.up - w.down - INTERVAL;
 	row.high = why ? 0 : w.up - w.last + INTERVAL;
 	if (row.low < 0)
 		row.low = 0;
-	if (why)
+	row.value = by_loss = why || rate <= 0 ? 0 : run_bad(&r) / rate;
+	if (why) {
 		snprintf(row.note, sizeof(row.note), "%s", why);
-	else
+	} else if (by_loss >= row.low && by_loss <= row.high) {
 		snprintf(
 		    row.note, sizeof(row.note), "frame-loss method; samples saw %.1f to %.1f s", row.low, row.high);
+	} else { /* it kept packets for later, or lost others beside the reset */
+		row.value = (row.low + row.high) / 2;
+		snprintf(row.note, sizeof(row.note), "time-stamp method, %.1f to %.1f s; packets lost say %.3f s",
+		    row.low, row.high, by_loss);
+	}
 	run_say(run, "reset %.3f s: %s", row.value, row.note);
 	if (run_add(run, &row) < 0)
 		return -ENOMEM;
