@@ -94,7 +94,7 @@ plain(struct program *p, char *err, size_t errlen)
 	}
 	for (unsigned d = 0; d < p->dirs; d++)
 		if (spec.traffic[d] != p->traffic[d])
-			traffic_free(spec.traffic[d]);
+			traffic_free(trial_traffic_left(d, spec.traffic[d]));
 	return error;
 }
 

@@ -116,6 +116,8 @@ bool trial_wait(double seconds);
 int trial_set_rate(unsigned dir, double pps);
 /* => control; takes the new one; the old is freed after a grace period.  The flows must be the same (traffic_resize) */
 int trial_set_traffic(unsigned dir, struct traffic *);
+/* => control, after trial_run; given, of the spec, or what trial_set_traffic put in its place, which is the caller's now */
+struct traffic *trial_traffic_left(unsigned dir, struct traffic *given);
 /* => control; the traffic in use, or NULL */
 const struct traffic *trial_traffic(unsigned dir);
 /* => control; pauses sending and goes on; the time does not stand still */

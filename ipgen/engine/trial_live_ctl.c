@@ -28,6 +28,8 @@ replaced_of(struct mp_call *call)
 	return (struct replaced *)((char *)(call - call->worker) - offsetof(struct replaced, call));
 }
 
+static bool exchanged[TRIAL_DIRS]; /* [c] the trial's traffic is not the spec's any more */
+
 static void
 replaced_free(struct mp_deferred *d)
 {
@@ -78,6 +80,7 @@ trial_set_traffic(unsigned dir, struct traffic *t)
 		return -ENOMEM;
 	r->traffic = trial.traffic[dir];
 	trial.traffic[dir] = t;
+	exchanged[dir] = true;
 	tx_set_traffic(dir, t);
 	rx_traffic(dir, t);
 	r->waits = mp_nworkers;
@@ -87,6 +90,16 @@ trial_set_traffic(unsigned dir, struct traffic *t)
 		mp_call(mp_workers[i], &r->call[i]);
 	}
 	return 0;
+}
+
+struct traffic *
+trial_traffic_left(unsigned dir, struct traffic *given)
+{
+	ASSERT_CONTROL();
+	if (!exchanged[dir])
+		return given;
+	exchanged[dir] = false;
+	return trial.traffic[dir];
 }
 
 const struct traffic *
