@@ -131,6 +131,9 @@ struct scenario *scenario_parse(const char *name, const char *text, size_t len, 
 /* => whether the result of a step keeps an expectation; got: what was measured, as text */
 bool scenario_expect_met(const struct scenario_expect *, const struct trial_direction *, char *got, size_t gotlen);
 
+/* => a line that is to be kept: to the view's messages, or to say */
+void scenario_tell(struct live *, const char *line);
+
 /* Commands that run beside the event loop. */
 struct scenario_job;
 /* => NULL with err (-errno in errno) */

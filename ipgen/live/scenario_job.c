@@ -103,8 +103,7 @@ job_read(struct scenario_job *job, struct live *live)
 				continue;
 			job->line[job->used] = '\0';
 			job->used = 0;
-			if (live->say != NULL)
-				live->say(live, job->line);
+			scenario_tell(live, job->line);
 		}
 	}
 }
@@ -126,10 +125,10 @@ job_poll(struct scenario_job *job, struct live *live, char *err, size_t errlen)
 			kill(-job->pid, SIGKILL);
 		return 1;
 	}
-	if (job->used > 0 && live->say != NULL) {
+	if (job->used > 0) {
 		job->line[job->used] = '\0';
 		job->used = 0;
-		live->say(live, job->line);
+		scenario_tell(live, job->line);
 	}
 	if (job->late)
 		snprintf(err, errlen, "exec \"%s\": ended after its %g s were over", job->command, job->timeout);

@@ -52,6 +52,16 @@ run_say(struct live *live, const char *line)
 		live->say(live, line);
 }
 
+void
+scenario_tell(struct live *live, const char *line)
+{
+	/* the view keeps standard error, shows its lines and tells them at the end */
+	if (live->view)
+		fprintf(stderr, "%s\n", line);
+	else if (live->say != NULL)
+		live->say(live, line);
+}
+
 static double
 run_now(void)
 {
@@ -266,7 +276,7 @@ run_expect(
 				snprintf(note, notelen, "%.63s: %.60s expected", got, e->text);
 			snprintf(line, sizeof(line), "%.100s:%u: direction %u: %s: %s expected", r->sc->path, e->line,
 			    d, got, e->text);
-			run_say(r->live, line);
+			scenario_tell(r->live, line);
 		}
 	}
 	r->sc->failed += failed;

@@ -51,6 +51,31 @@ view_message(struct view *v, bool bad, const char *fmt, ...)
 	v->message_until = view_now() + (bad ? 15 : 5);
 }
 
+/* Nothing came in an interval that is long enough for something to come. */
+static bool
+view_silent(const struct trial_sample *s, unsigned dir)
+{
+	return s->second[dir].received == 0 && s->seconds >= 0.5;
+}
+
+uint64_t
+view_lost(const struct trial_sample *s, unsigned dir)
+{
+	const struct trial_counts *c = &s->total[dir];
+	uint64_t came = c->unique + c->unattributed;
+
+	return view_silent(s, dir) && c->sent > came && c->sent - came > c->lost ? c->sent - came : c->lost;
+}
+
+uint64_t
+view_lost_now(const struct trial_sample *s, unsigned dir)
+{
+	/* one that came late is counted back: less than nothing is nothing */
+	int64_t lost = (int64_t)s->second[dir].lost;
+
+	return view_silent(s, dir) ? s->second[dir].sent : lost > 0 ? (uint64_t)lost : 0;
+}
+
 static void
 view_new_trial(struct view *v)
 {
@@ -72,12 +97,11 @@ view_sample(void *arg, const struct trial_sample *s)
 	v->was_counting |= s->counting;
 	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
 		const struct trial_latency *l = &s->latency[d];
-		int64_t lost = (int64_t)s->second[d].lost;
 
 		p->tx_pps[d] = (double)s->second[d].sent / seconds;
 		p->rx_pps[d] = (double)s->second[d].received / seconds;
 		p->rx_octets[d] = (double)s->second[d].received_octets / seconds;
-		p->loss[d] = lost > 0 ? (double)lost / seconds : 0;
+		p->loss[d] = (double)view_lost_now(s, d) / seconds;
 		p->p99[d] = l->n > 0 ? l->p99 : 0;
 		if (l->n > 0 && (v->latency_max[d] == 0 || l->min < v->latency_min[d]))
 			v->latency_min[d] = l->min;
@@ -102,7 +126,10 @@ view_log_line(struct view *v)
 			*c = ' ';
 	}
 	snprintf(v->log_line[v->nlog++ % VIEW_LOGLINES], sizeof(v->log_line[0]), "%s", v->partial);
-	view_message(v, true, "%s", v->partial);
+	view_message(v,
+	    strstr(v->partial, "error") != NULL || strstr(v->partial, "warning") != NULL ||
+		strstr(v->partial, "expected") != NULL,
+	    "%s", v->partial);
 }
 
 /* What was written to standard error: a line of the message, kept for the end. */

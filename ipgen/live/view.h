@@ -81,6 +81,13 @@ void view_draw(struct view *);
 /* stops the process, with the terminal given back meanwhile */
 void view_suspend(struct view *);
 
+/*
+ * => what is missing of a direction, in all and of the last interval.  The engine knows a packet as missing when a later one
+ *    has come; where nothing comes at all for an interval, everything that was sent is
+ */
+uint64_t view_lost(const struct trial_sample *, unsigned dir);
+uint64_t view_lost_now(const struct trial_sample *, unsigned dir);
+
 /* => parts of drawing; colours are PAIR_*, bold */
 void view_put(const struct view *, int y, int x, int width, enum view_pair, bool bold, const char *fmt, ...)
     __attribute__((format(printf, 7, 8)));

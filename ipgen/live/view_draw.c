@@ -214,7 +214,7 @@ draw_bad(const struct view *v, int y, int x, uint64_t count, uint64_t extent)
 static void
 draw_counts(const struct view *v, unsigned d, int x)
 {
-	const struct trial_counts *c = &v->last.total[d], *b = &v->base_count[d], *now = &v->last.second[d];
+	const struct trial_counts *c = &v->last.total[d], *b = &v->base_count[d];
 	uint64_t sent = draw_since(c->sent, b->sent);
 	char n[32];
 
@@ -222,9 +222,8 @@ draw_counts(const struct view *v, unsigned d, int x)
 	view_put(v, 7, x, VIEW_FIELD, PAIR_NONE, false, "%20s", n);
 	view_count(n, sizeof(n), draw_since(c->received, b->received));
 	view_put(v, 8, x, VIEW_FIELD, PAIR_NONE, false, "%20s", n);
-	/* one that came late is counted back: less than nothing is nothing */
-	draw_loss(v, 9, x, (int64_t)now->lost > 0 ? now->lost : 0, now->sent);
-	draw_loss(v, 10, x, draw_since(c->lost, b->lost), sent);
+	draw_loss(v, 9, x, view_lost_now(&v->last, d), v->last.second[d].sent);
+	draw_loss(v, 10, x, draw_since(view_lost(&v->last, d), b->lost), sent);
 	draw_bad(v, 11, x, draw_since(c->reordered, b->reordered), c->reordered > 0 ? c->reorder_max : 0);
 	draw_bad(v, 12, x, draw_since(c->duplicate, b->duplicate), 0);
 	draw_bad(v, 13, x, draw_since(c->corrupt, b->corrupt), 0);
@@ -333,12 +332,12 @@ draw_small(const struct view *v)
 
 	view_put(v, y++, 0, COLS, PAIR_WARN, true, "%dx%d: 80x24 shows all", COLS, LINES);
 	for (unsigned d = 0; d < v->live->dirs && d < TRIAL_DIRS; d++) {
-		int64_t lost = (int64_t)s->total[d].lost;
+		uint64_t lost = view_lost(s, d);
 		char tx[16], rx[16], n[32];
 
 		rate_format(tx, sizeof(tx), (double)s->second[d].sent / seconds);
 		rate_format(rx, sizeof(rx), (double)s->second[d].received / seconds);
-		view_count(n, sizeof(n), lost > 0 ? (uint64_t)lost : 0);
+		view_count(n, sizeof(n), lost);
 		view_put(v, y++, 0, COLS, PAIR_NONE, false, "%u sent %spps recv %spps", d, tx, rx);
 		view_put(v, y++, 0, COLS, lost > 0 ? PAIR_BAD : PAIR_NONE, false, "  lost %s", n);
 	}

@@ -223,6 +223,7 @@ key_reset(struct view *v)
 {
 	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
 		v->base_count[d] = v->last.total[d];
+		v->base_count[d].lost = view_lost(&v->last, d);
 		v->latency_min[d] = v->latency_max[d] = 0;
 	}
 	v->is_reset = true;

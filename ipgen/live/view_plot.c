@@ -166,7 +166,7 @@ view_help(const struct view *v, int height, int width)
 	    "  ^L                 draw anew        ^Z  suspend",
 	    "  q  ^C              stop, wait for what is under way, summary; twice: at once",
 	    "",
-	    "lost: missing below the highest number that came; sent - received once all has settled",
+	    "lost: missing below the highest number that came; all, while nothing comes at all",
 	    "floor: the latency of the tester alone; late: given up because the sender came late",
 	    "full: times the device took less than was due; missed: lost at our own device",
 	    "",

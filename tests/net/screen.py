@@ -190,7 +190,7 @@ class Screen:
             self.read(0.1)
         self.read(0.1)
         if termios.tcgetattr(self.slave) != self.before:
-            self.fail(f"{what}: the terminal's modes are not what they were")
+            self.fail(f"{what}: the terminal's modes are not what they were (status {self.status:#x})")
         if self.raw.count(b"\x1b[?1049h") != self.raw.count(b"\x1b[?1049l"):
             self.fail(f"{what}: the other screen was not left")
         return os.waitstatus_to_exitcode(self.status)
