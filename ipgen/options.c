@@ -225,7 +225,7 @@ static const struct option_def defs[] = {
     {"tpid", 0, CALL, 0, 0, 0, set_tpid, "TYPE", "Ethernet type of the outer tag (0x8100; of two: 0x88a8)"},
     {"via", 0, CALL, 0, 0, 0, set_text, "xdp|packet", "how Linux interfaces are taken"},
     {"take", 0, FLAG, O(take), 0, 0, NULL, NULL, "take Linux interfaces although Linux has addresses on them"},
-    {"mtu", 0, UINT, O(mtu), 68, 16000, NULL, "N", "MTU of the ports"},
+    {"mtu", 0, UINT, O(mtu), 68, 16000, NULL, "N", "MTU of the ports (z of a genome)"},
     {"linerate", 0, CALL, 0, 0, 0, set_linerate, "BPS", "the ports' line rate, where the device does not say it"},
     {"wait", 0, REAL, O(wait), 0, 600, NULL, "S", "wait so long for links and gateways (5)"},
     {"", 'p', TEXT, O(pps_value), 0, 0, NULL, "PPS", "packets a second, in each direction"},

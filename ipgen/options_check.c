@@ -32,6 +32,8 @@ static const char *const exclusive[][2] = {
     {"replay", "size"},
     {"replay", "rfc2544"},
     {"replay", "mlrsearch"},
+    {"replay-speed", "p"},
+    {"replay-speed", "rate"},
     {"t", "rfc2544"},
     {"t", "mlrsearch"},
     {"t", "soak"},

@@ -179,7 +179,7 @@ program_plan(struct program *p, char *err, size_t errlen)
 		return -EINVAL;
 	for (unsigned i = 0; i < o->nports; i++) {
 		o->port[i].family = (uint8_t)p->family;
-		o->port[i].promisc = o->traffic.replay != NULL;
+		o->port[i].promisc = o->traffic.replay_raw;
 	}
 	return plan_sizes(p);
 }
