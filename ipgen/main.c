@@ -196,8 +196,10 @@ main(int argc, char **argv)
 	}
 	largest = program_largest(p);
 	for (unsigned i = 0; i < p->opts.nports; i++)
-		if (p->opts.port[i].mtu == 0 && largest > 1518 + 4 * p->opts.port[i].ntags)
+		if (p->opts.port[i].mtu == 0 && largest > 1518 + 4 * p->opts.port[i].ntags) {
 			p->opts.port[i].mtu = largest - 18 - 4 * p->opts.port[i].ntags;
+			p->opts.port[i].mtu_soft = program_series(p); /* it passes over what is too large */
+		}
 	conf = (struct engine_conf){.workers = p->opts.workers,
 	    .cpus = p->opts.cpus,
 	    .buffers = p->opts.buffers,

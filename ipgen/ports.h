@@ -41,6 +41,7 @@ struct tport_spec {
 	unsigned ntags;
 	struct traffic_tag tag[TRAFFIC_MAXTAGS];
 	unsigned mtu;	   /* 0: as it is */
+	bool mtu_soft;	   /* less is no error: what the device carries at most then */
 	uint64_t linerate; /* bits/s; 0: as the device says */
 	bool promisc;	   /* frames for other link addresses are wanted too (replay) */
 	uint8_t family;	   /* 6: frames go to IPv6's gateway where there are two; else to IPv4's */

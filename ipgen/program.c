@@ -15,11 +15,11 @@
 static const unsigned rfc2544_sizes[] = {64, 128, 256, 512, 1024, 1280, 1518};
 #define NSIZES (sizeof(rfc2544_sizes) / sizeof(rfc2544_sizes[0]))
 
-static bool
-has_series(const struct options *o)
+bool
+program_series(const struct program *p)
 {
 	for (unsigned i = REPORT_THROUGHPUT; i <= REPORT_SOAK; i++)
-		if (o->test[i])
+		if (p->opts.test[i])
 			return true;
 	return false;
 }
@@ -55,7 +55,7 @@ program_largest(const struct program *p)
 	for (unsigned d = 0; d < p->dirs; d++)
 		if (largest(&p->sizes[d]) > most)
 			most = largest(&p->sizes[d]);
-	for (unsigned i = 0; has_series(&p->opts) && i < proc->nsizes; i++)
+	for (unsigned i = 0; program_series(p) && i < proc->nsizes; i++)
 		if (largest(&proc->sizes[i]) > most)
 			most = largest(&proc->sizes[i]);
 	if (p->traffic[0] != NULL && traffic_max_size(p->traffic[0]) > most)
@@ -71,7 +71,7 @@ plan_sizes(struct program *p)
 	unsigned ntags = p->opts.port[0].ntags, least = traffic_smallest(p->family, p->opts.traffic.proto, ntags);
 	bool one = p->opts.has_size;
 
-	if (!has_series(&p->opts))
+	if (!program_series(p))
 		return 0;
 	for (unsigned i = 0; i < proc->nsizes; i++)
 		if (p->opts.ip_sizes && ntags > 0) {

@@ -36,6 +36,8 @@ int program_plan(struct program *, char *err, size_t errlen);
 int program_check(struct program *, char *err, size_t errlen);
 /* => the frames of all that was planned: the largest, octets with FCS */
 unsigned program_largest(const struct program *);
+/* => a series of tests was asked for, not a plain run */
+bool program_series(const struct program *);
 /* => prints the flows; 0 or -EINVAL with err */
 int program_flowdump(struct program *, char *err, size_t errlen);
 /* => after tports_open: the traffic of each direction; 0, -EINVAL or -ENOMEM with err */

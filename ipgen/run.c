@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "if/ifnet.h"
+#include "ipgen/ports.h"
 #include "ipgen/program.h"
 
 #define SAMPLES 7200 /* points of a report's plots; of a longer run each second one goes, again and again */
@@ -117,9 +119,22 @@ static struct traffic *
 procedure_traffic(void *arg, unsigned dir, const struct traffic_sizes *sizes, char *err, size_t errlen)
 {
 	struct program *p = arg;
+	const struct tport *port = &tport[dir < ntports ? dir : 0];
+	struct traffic *t = traffic_resize(p->traffic[dir], sizes, err, errlen);
 
-	p->live.sizes = *sizes;
-	return traffic_resize(p->traffic[dir], sizes, err, errlen);
+	for (unsigned i = 0; t != NULL && i < ntports; i++) {
+		unsigned most = tport[i].ifp->if_mtu + 18 + 4 * port->spec.ntags;
+
+		if (traffic_max_size(t) <= most)
+			continue;
+		snprintf(err, errlen, "frames of %u octets: %s carries %u at most", traffic_max_size(t),
+		    tport[i].spec.device, most);
+		traffic_free(t);
+		t = NULL;
+	}
+	if (t != NULL)
+		p->live.sizes = *sizes;
+	return t;
 }
 
 static void
@@ -227,15 +242,6 @@ measure_floor(struct program *p)
 	p->live.floor = p->report.floor;
 }
 
-static bool
-has_series(const struct program *p)
-{
-	for (unsigned i = REPORT_THROUGHPUT; i <= REPORT_SOAK; i++)
-		if (p->opts.test[i])
-			return true;
-	return false;
-}
-
 int
 program_run(struct program *p, unsigned *failed, char *err, size_t errlen)
 {
@@ -252,7 +258,7 @@ program_run(struct program *p, unsigned *failed, char *err, size_t errlen)
 			error = scenario_run(p->scenario, &p->live, err, errlen);
 		*failed = scenario_failed(p->scenario);
 	} else
-		error = has_series(p) ? series(p, err, errlen) : plain(p, err, errlen);
+		error = program_series(p) ? series(p, err, errlen) : plain(p, err, errlen);
 	headless_stop(p);
 	p->report.ended = (double)time(NULL);
 	return error;

@@ -174,11 +174,13 @@ tports_check(const struct tport_spec *spec, unsigned n, char *err, size_t errlen
 static int
 raise_port(struct tport *t, char *err, size_t errlen)
 {
-	const struct tport_spec *spec = &t->spec;
+	struct tport_spec *spec = &t->spec;
 	const char *option = TPORT_OPTION(t->index);
 	int error;
 
 	memcpy(t->lladdr, t->port->lladdr, 6);
+	if (spec->mtu_soft && spec->mtu > t->port->mtu_max)
+		spec->mtu = t->port->mtu_max;
 	if (spec->mtu != 0 && spec->mtu != t->ifp->if_mtu) {
 		error = spec->mtu > t->port->mtu_max	  ? -EMSGSIZE
 			: t->ifp->if_ops->set_mtu != NULL ? t->ifp->if_ops->set_mtu(t->ifp, spec->mtu)
