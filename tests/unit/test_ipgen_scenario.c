@@ -207,6 +207,11 @@ test_errors(void **state)
 		if (strncmp(err, cases[i][1], n) != 0 || (cases[i][1][n - 1] != ' ' && err[n] != '\0'))
 			fail_msg("%s: '%s', not '%s'", cases[i][0], err, cases[i][1]);
 	}
+	/* as many as there may be, and one more */
+	scenario_free(parse("repeat 100 {\nfor 1s rate 1..100 step 1\n}"));
+	assert_string_equal(err, "");
+	assert_null(parse("for 1s\nrepeat 100 {\nfor 1s rate 1..100 step 1\n}"));
+	assert_string_equal(err, "f:2: repeat: 100 times 100 steps: more than 10000 in all");
 	/* all of them, ten at most */
 	assert_null(parse("a\nb\nc\nd\n"));
 	assert_non_null(strstr(err, "f:1: 'a'"));
