@@ -39,6 +39,20 @@ series_named(struct plot *p, const char *name, enum plot_style style)
 	return plot_add(p, name, style);
 }
 
+/* Beside a line that could carry much more the bars would vanish: then the axis is logarithmic. */
+static bool
+line_is_far(const struct report *r, enum report_test test)
+{
+	double line = 0, least = INFINITY;
+
+	for (unsigned i = 0; i < r->nrows; i++)
+		if (chosen(&r->row[i], test) && r->row[i].line_pps > 0 && r->row[i].value > 0) {
+			line = fmax(line, r->row[i].line_pps);
+			least = fmin(least, r->row[i].value);
+		}
+	return line > 25 * least;
+}
+
 /* Throughput or NDR and PDR against frame size, and what the line could carry. */
 static int
 rates_by_size(const struct report *r, enum report_test test, FILE *f)
@@ -46,6 +60,7 @@ rates_by_size(const struct report *r, enum report_test test, FILE *f)
 	struct plot p;
 
 	plot_init(&p, "Rate by frame size", PLOT_CATEGORIES, "frame size, octets", "frames/s");
+	p.ylog = line_is_far(r, test);
 	snprintf(p.about, sizeof(p.about),
 	    "Bars: the rate that was found for each frame size, both directions together; dashed line: the theoretical "
 	    "rate of the line.");
@@ -83,6 +98,7 @@ bits_by_size(const struct report *r, enum report_test test, FILE *f)
 	unit = bits_unit_for(most);
 	snprintf(ylabel, sizeof(ylabel), "%.6s", unit.l1);
 	plot_init(&p, "Bits per second by frame size", PLOT_CATEGORIES, "frame size, octets", ylabel);
+	p.ylog = line_is_far(r, test);
 	snprintf(p.about, sizeof(p.about),
 	    "Bars: bits of layer 2 (frames) and of layer 1 (with preamble and gap) at the rate found; dashed: what the "
 	    "line could carry on layer 2.");

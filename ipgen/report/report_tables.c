@@ -6,6 +6,8 @@
 
 #include "ipgen/report/report_var.h"
 
+#define FLOOR_TEXT "The floor is the tester's own, through a loop in its memory, and is part of all values."
+
 static struct tab *
 tabs_new(struct tabs *tabs, enum report_test test, const char *title, const char *about)
 {
@@ -175,8 +177,9 @@ static void
 latency_table(const struct report *r, struct tabs *tabs)
 {
 	struct tab *t = tabs_new(tabs, REPORT_LATENCY, report_test_title(REPORT_LATENCY),
-	    "At the throughput.  The floor is the tester's own, through a loop in its memory, and is part of all "
-	    "values.");
+	    r->has_floor && r->floor.n > 0 ? "At the throughput.  " FLOOR_TEXT
+					   : "At the throughput."
+					     "values.");
 
 	if (t == NULL)
 		return;
@@ -396,8 +399,7 @@ run_faults(const struct report *r, struct tabs *tabs, enum report_test test, cha
 static void
 run_latency(const struct report *r, struct tabs *tabs, enum report_test test, char *name, size_t len)
 {
-	struct tab *t = tabs_new(tabs, test, "Latency",
-	    "The floor is the tester's own, through a loop in its memory, and is part of all values.");
+	struct tab *t = tabs_new(tabs, test, "Latency", r->has_floor && r->floor.n > 0 ? FLOOR_TEXT : "");
 
 	if (t == NULL)
 		return;
