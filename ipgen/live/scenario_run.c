@@ -417,6 +417,9 @@ run_step(struct scenario_runner *r, const struct scenario_op *op)
 		if (r->timer != NULL)
 			event_del(r->timer);
 		trial_unobserve(run_sample, r);
+		/* of a ramp the mean was asked, not where it ended */
+		for (unsigned d = 0; op->kind == SCENARIO_RAMP && d < TRIAL_DIRS; d++)
+			result.dir[d].asked_pps = r->pps[d];
 		if (rc == 0) {
 			run_sum(r, &result);
 			rc = run_row(r, op, dirs, &result, (double)now.tv_sec + (double)now.tv_usec / 1e6);
