@@ -308,8 +308,8 @@ trial_run_on(const struct trial_ports *ports, const struct trial_spec *spec, str
 	while (!trial.over)
 		event_base_loop(mp_base, EVLOOP_ONCE);
 	event_del(timer);
-	device_settle();
 	tx_release();
+	device_settle();
 	rx_close();
 	engine_barrier();
 	trial_sample_end();

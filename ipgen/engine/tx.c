@@ -199,6 +199,36 @@ walk_next(struct tx_queue *q, const struct traffic *t)
 	}
 }
 
+/* The commonest traffic, one flow of one size: most buffers hold the frame already. */
+static inline void
+tx_fill_same(struct tx_queue *q, const struct traffic *t, unsigned first, unsigned n)
+{
+	struct tx_pending *p = &q->pending;
+	const struct frame_template *h = &t->template[frame_index(t, 0, 0)];
+	const uint64_t key = frame_key(t, 0, 0), flow = (uint64_t)q->dirbit << 32;
+	const uint16_t len = h->len, sig = h->sig;
+	uint32_t seq = q->seq;
+
+	for (unsigned i = first; i < n; i++) {
+		struct rte_mbuf *m = p->m[i];
+
+		rte_prefetch0(p->m[i + TX_AHEAD < n ? i + TX_AHEAD : i]);
+		buffer_reset(m);
+		if (__builtin_expect(key_get(m) == key, 1)) {
+			m->data_len = len;
+			m->pkt_len = len;
+		} else {
+			(void)frame_fill(t, m, 0, 0);
+			key_set(m, key);
+		}
+		p->sig[i] = rte_pktmbuf_mtod(m, uint8_t *) + sig;
+		p->id[i] = flow | seq++;
+		p->size[i] = len + TRAFFIC_FCS;
+	}
+	q->seq = seq;
+	p->n = n;
+}
+
 /* Fills pending up to n; false: no buffers */
 static inline bool
 tx_fill(struct tx_queue *q, unsigned n)
@@ -210,6 +240,10 @@ tx_fill(struct tx_queue *q, unsigned n)
 
 	if (__builtin_expect(!tx_alloc(q, p->m + first, n - first), 0))
 		return false;
+	if (keeps && t->nflows == 1 && t->nsizes == 1) {
+		tx_fill_same(q, t, first, n);
+		return true;
+	}
 	for (unsigned i = first; i < n; i++) {
 		struct rte_mbuf *m = p->m[i];
 		uint64_t key = frame_key(t, q->flow, q->size);
@@ -290,7 +324,7 @@ unsigned
 tx_poll(struct worker *w, struct mp_source *source)
 {
 	struct tx_queue *q = (struct tx_queue *)source;
-	uint64_t now = rte_rdtsc(), left;
+	uint64_t now = w->now, left; /* of this turn; read again when packets are stamped */
 	unsigned n, sent = 0;
 
 	ASSERT_WORKER();
