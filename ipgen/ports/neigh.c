@@ -137,6 +137,19 @@ neigh_announce(unsigned i)
 		transmit(i, out, announce_link(self, out));
 }
 
+void
+neigh_probe(unsigned i)
+{
+	struct answer_self self = ports[i].self;
+	uint8_t out[ANSWER_MIN];
+
+	self.has4 = self.has6 = false; /* asked as somebody else: who has the address answers */
+	if (ports[i].self.has4)
+		transmit(i, out, ask4(&self, self.addr4, out));
+	if (ports[i].self.has6)
+		transmit(i, out, ask6(&self, self.addr6, out));
+}
+
 static void
 announce_all(evutil_socket_t fd, short what, void *arg)
 {
@@ -320,8 +333,14 @@ own_add(unsigned i, unsigned family, const uint8_t *addr)
 	struct own own = {.family = (uint8_t)family};
 
 	memcpy(own.addr, addr, family == 4 ? 4 : 16);
-	if (!in_prefix(own.addr, a) || memcmp(own.addr, a->gateway, 16) == 0 || memcmp(own.addr, a->addr, 16) == 0)
+	if (!in_prefix(own.addr, a) || memcmp(own.addr, a->gateway, 16) == 0)
 		return 0;
+	for (unsigned k = 0; k < ntports; k++) {
+		const struct tport_addr *self = family == 4 ? &tport[k].spec.addr4 : &tport[k].spec.addr6;
+
+		if (self->set && memcmp(own.addr, self->addr, 16) == 0)
+			return 0; /* a port's own: it answers itself */
+	}
 	if (p->owned > 0 && memcmp(&p->own[p->owned - 1], &own, sizeof(own)) == 0)
 		return 0;
 	if (p->owned == p->alloc) {

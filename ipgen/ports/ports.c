@@ -272,8 +272,10 @@ tports_open(const struct tport_spec *spec, unsigned n, double wait, char *err, s
 	error = wait_links(wait, err, errlen);
 	if (error != 0)
 		return error;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		neigh_probe(i);
 		neigh_announce(i);
+	}
 	return neigh_resolve(wait, err, errlen);
 }
 

@@ -12,6 +12,8 @@
 /* => control; the port answers from now on, for itself and for what tports_own adds */
 int neigh_start(unsigned nports);
 void neigh_stop(void);
+/* => control; asks whether another host has the port's addresses: who answers is warned about */
+void neigh_probe(unsigned port);
 /* => control; tells the neighbours and bridges of a port that it is there */
 void neigh_announce(unsigned port);
 /* => control, from main's level; asks for the gateways of all ports; 0, -EHOSTUNREACH with err, -EINTR */

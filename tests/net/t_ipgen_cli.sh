@@ -168,6 +168,11 @@ router_body() {
 	kill -INT "$(cat ipgen.pid)"
 	wait "$(cat ipgen.pid)" || { cat ping.err; atf_fail "exit status after SIGINT: $?"; }
 	grep -q "stopped before its end" ping.out && grep -q "lost  *0 packets" ping.out || atf_fail "$(cat ping.out ping.err)"
+	# the router's own addresses are taken
+	gen 0 -T shmif:bus0,,10.0.0.1/24,,2001:db8::3/64 -R $R -n 5 -p 100 --drain 0.2 --no-floor -q
+	grep -q "^ipgen: warning: -T shmif:bus0: 10.0.0.1 is ours, but ..:..:..:..:..:.. has it too$" err || atf_fail "$(cat err)"
+	gen 0 -T shmif:bus0,,10.0.0.3/24,,2001:db8::1/64 -R $R -n 5 -p 100 --drain 0.2 --no-floor -q
+	grep -q "^ipgen: warning: -T shmif:bus0: 2001:db8::1 is ours, but" err || atf_fail "$(cat err)"
 	wrong 1 "-R shmif:bus1: the gateway 10.0.1.99 does not answer ARP" -T $T -R shmif:bus1,10.0.1.99,10.0.1.2/24 --wait 0.6 -p 1 -t 1 --no-floor
 	wrong 1 "-T shmif:bus0: the gateway 2001:db8::99 does not answer neighbour" -T shmif:bus0,2001:db8::99,2001:db8::2/64 -R shmif:bus1 \
 		--wait 0.6 -p 1 -t 1 --no-floor
