@@ -18,8 +18,10 @@ struct rx_hand *rx_hand[MP_MAXWORKERS];
 
 /* What a vector adds to the counters that every packet counts in. */
 struct batch {
-	uint64_t received[TRIAL_DIRS], octets[TRIAL_DIRS], unique[TRIAL_DIRS];
+	uint64_t received[TRIAL_DIRS]; /* packets above bit 32, octets without FCS below */
+	uint64_t unique[TRIAL_DIRS];
 };
+#define RECEIVED(len) (((uint64_t)1 << 32) + (len))
 
 /* => the word's one writer */
 static inline void
@@ -171,8 +173,7 @@ foreign(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct ifnet
 	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
 		if (!t->replay[d] || (port->ends >> d & 1) == 0 || s->foreign == RX_ARP || s->foreign == RX_ND)
 			continue;
-		b->received[d]++;
-		b->octets[d] += m->pkt_len + TRAFFIC_FCS;
+		b->received[d] += RECEIVED(m->pkt_len);
 		b->unique[d]++;
 		return false;
 	}
@@ -218,8 +219,7 @@ static bool __attribute__((noinline)) odd(struct worker *w, struct rx_table *t, 
 		mp_add(&d->unattributed, 1);
 		/* FALLTHROUGH */
 	case RX_TEST:
-		b->received[s.dir]++;
-		b->octets[s.dir] += m->pkt_len + TRAFFIC_FCS;
+		b->received[s.dir] += RECEIVED(m->pkt_len);
 		if (s.corrupt)
 			mp_add(&d->corrupt, 1);
 		if (s.flow != RX_NOFLOW)
@@ -237,8 +237,10 @@ batch_add(struct rx_worker *rw, const struct batch *b, uint64_t now)
 		struct rx_dir *d = &rw->dir[i];
 
 		if (b->received[i] > 0) {
-			mp_add(&d->received, b->received[i]);
-			mp_add(&d->octets, b->octets[i]);
+			uint64_t n = b->received[i] >> 32;
+
+			mp_add(&d->received, n);
+			mp_add(&d->octets, (b->received[i] & 0xffffffff) + n * TRAFFIC_FCS);
 			if (d->first == 0)
 				set(&d->first, now);
 			set(&d->last, now);
@@ -277,6 +279,7 @@ receive_run(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct i
 {
 	struct if_stats *st = if_stats_of(ifp, w);
 	struct rx_port other = {0};
+	struct rx_seen seen[PKT_VEC];
 	const struct rx_port *port = &other;
 	unsigned ndone = 0;
 	uint64_t octets = 0;
@@ -287,21 +290,22 @@ receive_run(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct i
 		port = &t->port[1];
 	else
 		other.lladdr = atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed);
+	/* apart: what is asked of a frame, and what is counted of it */
+	for (unsigned i = 0; i < n; i++)
+		if (unlikely(!rx_good(&t->match, port, m[i], &seen[i])))
+			seen[i].is = RX_FOREIGN; /* or anything else */
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t len = m[i]->pkt_len;
-		struct rx_seen s;
+		const struct rx_seen *s = &seen[i];
 
 		octets += len;
-		if (likely(rx_good(&t->match, port, m[i], &s))) {
-			if (unlikely(s.is == RX_WARM)) {
-				mp_add(&rw->dir[s.dir].warm, 1);
-				set(&rw->last, now);
-			} else {
-				b->received[s.dir]++;
-				b->octets[s.dir] += len + TRAFFIC_FCS;
-				if (unlikely(own_or_hand(w, t, rw, m[i], &s, now, &b->unique[s.dir])))
-					continue;
-			}
+		if (likely(s->is == RX_TEST)) {
+			b->received[s->dir] += RECEIVED(len);
+			if (unlikely(own_or_hand(w, t, rw, m[i], s, now, &b->unique[s->dir])))
+				continue;
+		} else if (s->is == RX_WARM) {
+			mp_add(&rw->dir[s->dir].warm, 1);
+			set(&rw->last, now);
 		} else if (odd(w, t, rw, ifp, port, m[i], now, b)) {
 			continue;
 		}

@@ -39,14 +39,19 @@ enum rx_is {
 enum rx_foreign { RX_LOCAL, RX_ARP, RX_ND, RX_NOTFORUS };
 
 struct rx_seen {
-	enum rx_is is;
+	uint64_t stamp;
+	uint32_t flow, seq;
+	uint8_t is; /* enum rx_is */
 	bool corrupt;
 	uint8_t dir;
 	uint8_t foreign;    /* enum rx_foreign */
 	uint8_t l3off;	    /* of a foreign one */
 	uint16_t ethertype; /* of a foreign one, host order */
-	uint32_t flow, seq;
-	uint64_t stamp;
+};
+
+/* A signature as it lies in memory. */
+struct rx_sig {
+	uint64_t a, b;
 };
 
 /* A port of the trial. */
@@ -124,14 +129,20 @@ rx_sum8(const uint8_t *p)
 	return (v & 0xffffffff) + (v >> 32);
 }
 
-/* => does a sum of 32-bit words (fewer than 2^16) say that nothing changed? */
+/* => does a sum of words say that nothing changed?  2^16 is 1 modulo 0xffff, so this is their sum in one's complement */
 static inline bool
 rx_sum_right(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)(sum + (sum >> 16)) == 0xffff;
+	return sum % 0xffff == 0 && sum != 0;
+}
+
+/* As sig_read, for what is usually right. */
+static inline bool
+rx_sig(const uint8_t *p, struct rx_sig *s)
+{
+	s->a = rx_load64(p);
+	s->b = rx_load64(p + 8);
+	return (rx_sum8(p) + rx_sum8(p + 8) + rx_load16(p + 16)) % 0xffff == 0;
 }
 
 #define RX_BE16(v) ((uint16_t)(((v)&0xff) << 8 | (v) >> 8))
@@ -167,9 +178,9 @@ rx_good(const struct rx_match *t, const struct rx_port *port, const struct rte_m
 	unsigned len = m->data_len, l4len, head, proto, ports, fill;
 	const struct flow *f;
 	uint64_t sum, iplen;
-	struct sig sig;
+	struct rx_sig sig;
 	bool v6, reply = false, same;
-	uint16_t type;
+	uint16_t type, magic;
 
 	if (unlikely(m->nb_segs != 1 || len < 60))
 		return false;
@@ -230,19 +241,20 @@ rx_good(const struct rx_match *t, const struct rx_port *port, const struct rte_m
 		sum = (v6 ? sum : 0) + rx_sum8(l4);
 	}
 	fill = l4len - head - SIG_LEN;
-	if (unlikely(fill > SIG_FILLER || !sig_read(l4 + head + fill, &sig)))
+	if (unlikely(fill > SIG_FILLER || !rx_sig(l4 + head + fill, &sig)))
 		return false;
-	s->dir = sig.flow >> 31;
-	s->flow = sig.flow & ~SIG_DIR;
+	magic = (uint16_t)(sig.a >> 48);
+	s->dir = (uint8_t)(sig.b >> 63);
+	s->flow = (uint32_t)(sig.b >> 32) & ~SIG_DIR;
 	if (unlikely(s->flow >= t->nflows[s->dir] || (port->ends >> s->dir & 1) == 0))
 		return false;
-	s->is = sig.magic == t->magic ? RX_TEST : RX_WARM;
-	if (unlikely(sig.magic != t->magic && sig.magic != (uint16_t)(t->magic - 1)))
+	s->is = magic == t->magic ? RX_TEST : RX_WARM;
+	if (unlikely(magic != t->magic && magic != (uint16_t)(t->magic - 1)))
 		return false;
 	sum += rx_fillsum[fill];
 	if (v6 || proto != 1)
 		sum += RX_BE16(l4len) + RX_BE16(proto);
-	if (unlikely(!rx_sum_right(sum) || memcmp(l4 + head, sig_filler, fill) != 0))
+	if (unlikely(!rx_sum_right(sum) || (fill > 0 && memcmp(l4 + head, sig_filler, fill) != 0)))
 		return false;
 	f = &t->flow[s->dir][s->flow];
 	if (v6)
@@ -253,8 +265,8 @@ rx_good(const struct rx_match *t, const struct rx_port *port, const struct rte_m
 		     rx_load32(l4 + ports) != rx_load32((const uint8_t *)&f->sport)))
 		return false;
 	s->corrupt = false;
-	s->seq = sig.seq;
-	s->stamp = sig.stamp;
+	s->seq = (uint32_t)sig.b;
+	s->stamp = sig.a & SIG_STAMP;
 	return true;
 }
 
