@@ -160,16 +160,17 @@ summary_direction(struct program *p, const struct report_row *row, unsigned d)
 	const struct trial_direction *t = &row->result.dir[d];
 	const struct trial_counts *c = &t->count;
 	double line = trial_line_pps(d, t->mean_size);
-	char a[24], text[128], asked[64];
+	char a[48], text[128], asked[64];
 
 	if (p->dirs > 1)
 		put(p, "direction %u, %s to %s", d, p->opts.port[d].device, p->opts.port[ntports - 1 - d].device);
 	else
 		put(p, "%s to %s", p->opts.port[0].device, ntports == 2 ? p->opts.port[1].device : "itself");
 	snprintf(asked, sizeof(asked), isinf(t->asked_pps) ? "as fast as it goes" : "%.6g", t->asked_pps);
-	put(p, "  %-14s %s packets/s asked, %.1f sent, %.1f received%s%s", "rate", asked, t->tx_pps, t->rx_pps,
-	    line > 0 ? "; of the line " : "",
-	    line > 0 ? (snprintf(a, sizeof(a), "%.2f %%", t->tx_pps / line * 100), a) : "");
+	snprintf(a, sizeof(a), "; of the line %.2f %%", line > 0 ? t->tx_pps / line * 100 : 0);
+	put(p, "  %-14s %s packets/s asked, %.1f sent%s, %.1f received%s", "rate", asked, t->tx_pps,
+	    isfinite(t->asked_pps) && t->tx_pps < t->asked_pps * 0.99 ? " (not reached)" : "", t->rx_pps,
+	    line > 0 ? a : "");
 	put(p, "  %-14s %s", "sent at", bits(t->tx_pps, t->mean_size, text, sizeof(text)));
 	put(p, "  %-14s %s", "received at", bits(t->rx_pps, t->mean_size, text, sizeof(text)));
 	put(p, "  %-14s %llu packets, %llu octets, %u flows of %.6g octets", "sent", (unsigned long long)c->sent,
