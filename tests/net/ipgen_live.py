@@ -76,7 +76,7 @@ def plain():
 
 def scenario():
     with open("s.ipgen", "w", encoding="utf-8") as f:
-        f.write('label "one"\nfor 200 packets rate 1000\nexpect lost = 0\nwait-key\nfor 1s rate 200 size 256 label "two"\n'
+        f.write('label "one"\nfor 200 packets rate 1000\nexpect lost = 0\nwait-key\nfor 3s rate 200 size 256 label "two"\n'
                 'at 100ms event exec "echo from the command >&2"\nexpect sent < 1\nramp 2s rate 100 to 400\nwait-key\n')
     s = Screen([ipgen, "-T", "loop", "-S", "s.ipgen", "--json", "s.json", "--no-floor"], 40, 100)
     s.until("a row", r"^\* 64 +1\.000k .* pass  one")
