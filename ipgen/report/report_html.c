@@ -43,7 +43,7 @@ cell_class(const struct tab *t, unsigned c, const char *text)
 
 	if (last && (strncmp(text, "FAIL", 4) == 0 || strncmp(text, "none", 4) == 0 || strcmp(text, "no") == 0))
 		return "l bad";
-	if (last && (strncmp(text, "pass", 4) == 0 || strncmp(text, "found", 5) == 0))
+	if (last && (strncmp(text, "pass", 4) == 0 || strcmp(text, "found") == 0 || strcmp(text, "measured") == 0))
 		return "l good";
 	return t->col[c].left ? "l" : "";
 }

@@ -117,6 +117,16 @@ latency_cells(struct tab *t, const struct trial_latency *l)
 		tab_cell(t, "%s", l->n > 0 ? fmt_us(v[i]) : "-");
 }
 
+/* What became of it: the word where it was as it should be, or why not. */
+static void
+result_cell(struct tab *t, const struct report_row *row, const char *word)
+{
+	if (row->note[0] != '\0')
+		tab_cell(t, "%s%s", row->pass ? "" : "none: ", row->note);
+	else
+		tab_cell(t, "%s", row->pass ? word : "none");
+}
+
 static void
 searched_table(const struct report *r, struct tabs *tabs, enum report_test test)
 {
@@ -188,6 +198,7 @@ latency_table(const struct report *r, struct tabs *tabs)
 	tab_col(t, "of line", "%", false);
 	latency_columns(t);
 	tab_col(t, "loss", "%", false);
+	tab_col(t, "result", "", true);
 	for (unsigned i = 0; i < r->nrows; i++) {
 		const struct report_row *row = &r->row[i];
 		struct report_sum sum;
@@ -200,9 +211,10 @@ latency_table(const struct report *r, struct tabs *tabs)
 		tab_cell(t, "%s", line_text(row, row_pps(row)));
 		latency_cells(t, &sum.latency);
 		tab_cell(t, "%s", fmt_percent(sum.loss));
+		result_cell(t, row, "measured");
 	}
 	floor_row(t, r, 3);
-	if (r->has_floor && r->floor.n > 0)
+	for (unsigned i = 0; i < 2 && r->has_floor && r->floor.n > 0; i++)
 		tab_cell(t, "%s", "");
 }
 
@@ -221,6 +233,7 @@ loss_table(const struct report *r, struct tabs *tabs)
 	tab_col(t, "sent", "frames", false);
 	tab_col(t, "lost", "frames", false);
 	tab_col(t, "loss", "%", false);
+	tab_col(t, "result", "", true);
 	for (unsigned i = 0; i < r->nrows; i++) {
 		const struct report_row *row = &r->row[i];
 		struct report_sum sum;
@@ -234,6 +247,7 @@ loss_table(const struct report *r, struct tabs *tabs)
 		tab_cell(t, "%s", fmt_count((double)sum.count.sent));
 		tab_cell(t, "%s", fmt_count((double)sum.count.lost));
 		tab_cell(t, "%s", fmt_percent(sum.loss));
+		tab_cell(t, "%s", row->note[0] != '\0' ? row->note : "measured");
 	}
 }
 
@@ -261,7 +275,7 @@ back_table(const struct report *r, struct tabs *tabs)
 		tab_cell(t, "%s", fmt_count(row->offered_pps));
 		tab_cell(t, "%s", row->offered_pps > 0 ? fmt_fixed(row->value / row->offered_pps * 1000, 3) : "-");
 		tab_cell(t, "%u", trials_of(r, row));
-		tab_cell(t, "%s%s%s", row->pass ? "found" : "none", row->note[0] != '\0' ? ": " : "", row->note);
+		result_cell(t, row, "found");
 	}
 }
 
@@ -288,7 +302,7 @@ time_table(const struct report *r, struct tabs *tabs, enum report_test test)
 		tab_cell(t, "%s", fmt_fixed(row->value, 6));
 		tab_cell(t, "%s", fmt_count(row->offered_pps));
 		tab_cell(t, "%s", line_text(row, row->offered_pps));
-		tab_cell(t, "%s%s%s", row->pass ? "measured" : "none", row->note[0] != '\0' ? ": " : "", row->note);
+		result_cell(t, row, "measured");
 	}
 }
 
