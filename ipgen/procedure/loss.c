@@ -38,7 +38,7 @@ loss_run(struct run *run)
 		 * The trial's own row is the curve's point: at the rate that was sent, which is known even where it is
 		 * not the one asked.  What the tester itself lost says nothing about the device.
 		 */
-		row = &p->report->row[p->report->nrows - 1];
+		row = &p->report->row[run->row];
 		row->value = run_loss(&r);
 		row->final = v != VERDICT_LINK && r.tester_lost + r.device_missed == 0;
 		if (v == VERDICT_FAIL || v == VERDICT_PASS)

@@ -324,9 +324,17 @@ mlr_result(const struct mlr *m, const struct mlr_goal *g, struct mlr_result *r)
 	r->upper = b.upper;
 	r->regular = b.lower > 0 && b.upper > 0 && reached(m, g, &b);
 	if (b.lower > 0) {
-		r->conditional = mlr_conditional(m, g, b.lower);
-		for (unsigned i = find(m, b.lower); i < m->n && m->trial[i].load <= b.lower; i++)
-			if (m->trial[i].seconds >= g->final_seconds)
-				r->tag = m->trial[i].tag;
+		double sent = 0, seconds = 0;
+
+		for (unsigned i = find(m, b.lower); i < m->n && m->trial[i].load <= b.lower; i++) {
+			const struct mlr_trial *t = &m->trial[i];
+
+			if (t->seconds < g->final_seconds)
+				continue;
+			r->tag = t->tag;
+			sent += (t->sent > 0 && t->sent < 1 ? t->sent : 1) * t->seconds;
+			seconds += t->seconds;
+		}
+		r->conditional = mlr_conditional(m, g, b.lower) * (seconds > 0 ? sent / seconds : 1);
 	}
 }

@@ -17,6 +17,7 @@ struct mlr_trial {
 	double load;	/* of one direction */
 	double seconds; /* Trial Duration, and Trial Effective Duration */
 	double loss;	/* Trial Loss Ratio */
+	double sent;	/* what was offered of the load, a share; 0: all */
 	unsigned tag;	/* the caller's */
 };
 
@@ -39,7 +40,7 @@ struct mlr_bounds {
 struct mlr_result {
 	bool regular;	     /* both bounds, no further apart than the Goal Width */
 	double lower, upper; /* 0: none; lower is the effective one where max is a lower bound */
-	double conditional;  /* Conditional Throughput at lower; 0: no lower */
+	double conditional;  /* Conditional Throughput at lower, of what was offered; 0: no lower */
 	unsigned tag;	     /* of a full-length trial at lower; valid where lower is not 0 */
 };
 

@@ -22,6 +22,8 @@ struct driver {
 	unsigned trials;
 	unsigned voids; /* loads that the tester missed though it has reached more */
 	bool tester;	/* Max Load is what the tester can */
+	double whole;	/* the most that the tester sent short of a load and that came back whole; 0: none */
+	unsigned row;	/* of that trial */
 	bool late, stopped, link;
 };
 
@@ -94,12 +96,19 @@ step(struct driver *d)
 		return 1;
 	}
 	if (v == VERDICT_TESTER) {
+		if (run->clean && run_offered(run, &r) > d->whole) {
+			d->whole = run_offered(run, &r);
+			d->row = run->row;
+		}
 		if (ask.pps <= run->reached && ++d->voids < VOIDS)
 			return 0;
 		return limit(d, ask.pps, &r) < 0 ? 1 : 0;
 	}
-	t = (struct mlr_trial){
-	    .load = ask.pps, .seconds = ask.seconds, .loss = run_loss(&r), .tag = run->p->report->nrows - 1};
+	t = (struct mlr_trial){.load = ask.pps,
+	    .seconds = ask.seconds,
+	    .loss = run_loss(&r),
+	    .sent = run_offered(run, &r) / ask.pps,
+	    .tag = run->row};
 	if (mlr_add(&d->m, &t) < 0) {
 		snprintf(run->err, run->errlen, "no memory for another trial");
 		return -ENOMEM;
@@ -115,9 +124,16 @@ finish(struct driver *d, const struct mlr_goal *g)
 	struct mlr_result res;
 	struct report_row row;
 	const char *why = "";
+	bool whole = false;
 	char rate[32];
 
 	mlr_result(&d->m, g, &res);
+	/* no load was reached, or lower ones only: what came back whole is forwarded at the least */
+	if (!res.regular && d->whole > res.conditional && (!res.upper || d->whole < res.upper)) {
+		res.lower = res.conditional = d->whole;
+		res.tag = d->row;
+		whole = true;
+	}
 	run_row(run, &row, res.lower, res.lower > 0 ? &run->p->report->row[res.tag].result : NULL);
 	row.final = true;
 	row.pass = res.regular;
@@ -128,7 +144,7 @@ finish(struct driver *d, const struct mlr_goal *g)
 		why = ": irregular: stopped";
 	else if (d->link)
 		why = ": irregular: a link was lost";
-	else if (res.lower >= d->m.max && d->tester)
+	else if (whole || (res.lower >= d->m.max && d->tester))
 		why = ": irregular: the tester's limit";
 	else if (res.lower >= d->m.max)
 		why = run->line_pps > 0 && d->m.max >= run->line_pps * (1 - 1e-9)

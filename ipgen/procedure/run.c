@@ -113,7 +113,6 @@ const char *
 run_void(const struct run *run, const struct ask *ask, const struct trial_result *r)
 {
 	const struct procedure *p = run->p;
-	double slack = p->resolution > 0.001 ? p->resolution : 0.001;
 	double own = (double)r->tester_lost + (double)r->device_missed;
 
 	if (run_sent(r) < 1)
@@ -129,10 +128,10 @@ run_void(const struct run *run, const struct ask *ask, const struct trial_result
 		double due = ask->pps * (r->interrupted ? r->seconds : fmax(r->seconds, ask->seconds));
 
 		/* a packet and a burst at the trial's edges are nothing */
-		if ((double)c->sent + 64 < due * (1 - slack) ||
-		    ((double)c->sent < due * (1 - slack) && due < 64 && c->sent < 1))
+		if ((double)c->sent + 64 < due * (1 - RUN_SLACK) ||
+		    ((double)c->sent < due * (1 - RUN_SLACK) && due < 64 && c->sent < 1))
 			return "the tester did not reach the rate";
-		if ((double)c->slipped > 64 && (double)c->slipped > due * slack)
+		if ((double)c->slipped > 64 && (double)c->slipped > due * RUN_SLACK)
 			return "the tester came late";
 	}
 	return NULL;
@@ -236,15 +235,26 @@ judge(const struct run *run, const struct ask *ask, const struct trial_result *r
 	return run_loss(r) <= ask->tolerance ? VERDICT_PASS : VERDICT_FAIL;
 }
 
+/* A void trial that went to its end, and all that it sent came back. */
+static bool
+is_clean(const struct ask *ask, const struct trial_result *r)
+{
+	return !r->interrupted && !r->link_lost && run_sent(r) >= 1 && r->tester_lost + r->device_missed == 0 &&
+	       r->seconds > ask->seconds * 0.9 && run_loss(r) <= ask->tolerance;
+}
+
 int
 run_trial(struct run *run, const struct ask *given, const char *note, struct trial_result *r, enum verdict *verdict)
 {
 	struct ask ask = *given;
 	struct trial_spec spec;
+	struct trial_result best;
 	struct report_row row;
+	unsigned best_row = 0;
 	char why[64], rate[32];
 	int rc = 0;
 
+	run->clean = false;
 	for (unsigned try = 0; try < (ask.pps <= run->reached ? 2 * RUN_TRIES : RUN_TRIES); try++) {
 		struct early early = {.limit = ask.tolerance * ask.pps * ask.seconds * run->p->dirs};
 		bool watch = ask.early && run->p->early && !isinf(ask.pps) && !ask.packets;
@@ -268,8 +278,15 @@ run_trial(struct run *run, const struct ask *given, const char *note, struct tri
 		    *verdict == VERDICT_STOP ? "stopped" : why);
 		if (run_add(run, &row) < 0)
 			return -ENOMEM;
+		run->row = run->p->report->nrows - 1;
 		if (rc < 0)
 			return rc;
+		if (*verdict == VERDICT_TESTER && is_clean(&ask, r) &&
+		    (!run->clean || run_offered(run, r) > run_offered(run, &best))) {
+			run->clean = true;
+			best = *r;
+			best_row = run->row;
+		}
 		if (why[0])
 			run_say(run, "%s: %s", run_rate(ask.pps, rate, sizeof(rate)), why);
 		if (run->p->wait > 0 && !trial_wait(run->p->wait))
@@ -282,6 +299,12 @@ run_trial(struct run *run, const struct ask *given, const char *note, struct tri
 		if (*verdict == VERDICT_STOP)
 			break;
 		ask.early = false; /* whatever it was, the next goes to its end */
+	}
+	if (*verdict != VERDICT_TESTER)
+		run->clean = false;
+	if (run->clean) {
+		*r = best;
+		run->row = best_row;
 	}
 	return 0;
 }

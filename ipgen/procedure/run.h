@@ -2,9 +2,9 @@
 /*
  * What the tests share: one checked trial, its verdict, its row; progress and the time that is left.
  *
- * A trial's verdict is about the device under test only if the tester did its part: it sent what was asked, and lost
- * nothing itself.  Another trial is void; it is run again, and after RUN_TRIES of them (twice as many where the tester has
- * reached the rate before) the rate is beyond the tester.
+ * A trial's verdict is about the device under test only if the tester did its part: it sent what was asked but for
+ * RUN_SLACK, and lost nothing itself.  Another trial is void; it is run again, and after RUN_TRIES of them (twice as many
+ * where the tester has reached the rate before) the rate is beyond the tester.  What was really sent is what is told.
  */
 #ifndef IPGEN_PROCEDURE_RUN_H
 #define IPGEN_PROCEDURE_RUN_H
@@ -15,6 +15,7 @@
 #include "ipgen/procedure.h"
 
 #define RUN_TRIES 3
+#define RUN_SLACK 0.01 /* of the packets due may be missing where a machine is shared */
 
 enum verdict {
 	VERDICT_PASS,	/* the device forwarded what was offered, but for the tolerance */
@@ -36,6 +37,8 @@ struct run {
 	double max_pps;			     /* of one direction: the most that is tried */
 	bool max_is_tester;		     /* it is what the tester sends at most */
 	double reached;			     /* of one direction: the most that the tester has sent as asked */
+	unsigned row;			     /* number of the row of the trial that run_trial told */
+	bool clean; /* that trial was short of its rate, but all that it sent came back: the device forwards that */
 	char *err;
 	size_t errlen;
 };
@@ -62,6 +65,7 @@ double run_offered(const struct run *, const struct trial_result *);
 /*
  * => control; one trial, repeated while it is void; a row for each.  0 with verdict, -EINTR (quit), else -errno with err.
  *    note, or NULL: for the row; void trials say why.
+ *    Of void trials *r is the one that sent most of those that lost nothing (run->clean), else the last.
  */
 int run_trial(struct run *, const struct ask *, const char *note, struct trial_result *, enum verdict *);
 /* => control; one trial as it is: no verdict, no repetition, no row; 0, -EINTR or -errno with err */

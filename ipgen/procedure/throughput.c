@@ -12,14 +12,20 @@
 
 struct search {
 	struct run *run;
-	double low, high;	   /* the highest rate that passed, the lowest that did not; of one direction */
-	double sent;		   /* what was offered when low passed */
-	bool passed;		   /* low is the rate of a trial, not a bound by assumption */
-	bool failed;		   /* high too */
-	bool tester;		   /* high was beyond the tester, not the device */
-	bool link, stopped;	   /* the search ended for this */
-	struct trial_result clean; /* of low */
-	unsigned row;		   /* of clean */
+	double low, high;		 /* the highest rate that passed, the lowest that did not; of one direction */
+	double sent;			 /* what was offered when low passed */
+	bool passed;			 /* low is the rate of a trial, not a bound by assumption */
+	bool failed;			 /* high too */
+	bool tester;			 /* high was beyond the tester, not the device */
+	bool link, stopped;		 /* the search ended for this */
+	struct trial_result clean;	 /* of low */
+	unsigned row;			 /* of clean */
+	struct trial_result short_clean; /* the most that was sent without loss in a trial short of its rate */
+	double short_sent;		 /* of it; 0: none */
+	unsigned short_row;
+	bool asked_short; /* the rate under trial is a confirm */
+	double confirm;	  /* the tester was short of a rate and sent this: asked for next; 0: no */
+	bool spent;	  /* the tester cannot more than it did */
 	unsigned trials;
 };
 
@@ -49,6 +55,26 @@ tell(const struct search *s, double pps, enum verdict v, const struct trial_resu
 	    left > 0 ? " left for this size" : "");
 }
 
+/*
+ * The tester sent less than asked, and all of it came back: the device forwards that much.  The rate that was sent is asked
+ * for next; where the tester has reached that before, or falls short of it too, it cannot more.
+ */
+static void
+fell_short(struct search *s, double pps, const struct trial_result *r)
+{
+	double sent = fmin(pps, run_offered(s->run, r));
+
+	if (sent > s->short_sent) {
+		s->short_sent = sent;
+		s->short_clean = *r;
+		s->short_row = s->run->row;
+	}
+	if (s->asked_short || (s->passed && sent <= s->low * (1 + RUN_SLACK)))
+		s->spent = true;
+	else if (sent > s->low)
+		s->confirm = sent;
+}
+
 /* One rate; the bounds move.  0, -EINTR or -errno. */
 static int
 try(struct search *s, double pps)
@@ -66,19 +92,30 @@ try(struct search *s, double pps)
 	if (rc < 0)
 		return rc;
 	s->trials++;
+	s->asked_short = s->confirm > 0 && pps >= s->confirm;
+	s->confirm = 0;
 	switch (v) {
 	case VERDICT_PASS:
 		s->low = pps;
+		if (!s->passed || fmin(pps, run_offered(run, &r)) > s->sent) {
+			s->sent = fmin(pps, run_offered(run, &r));
+			s->clean = r;
+			s->row = run->row;
+		}
 		s->passed = true;
-		s->sent = fmin(pps, run_offered(run, &r));
-		s->clean = r;
-		s->row = run->p->report->nrows - 1;
 		break;
 	case VERDICT_FAIL:
-	case VERDICT_TESTER:
+		if (s->short_sent >= pps)
+			s->short_sent = 0; /* what came back in pieces does not count against this */
 		s->high = pps;
 		s->failed = true;
-		s->tester = v == VERDICT_TESTER;
+		s->tester = false;
+		break;
+	case VERDICT_TESTER:
+		s->high = pps;
+		s->failed = s->tester = true;
+		if (run->clean)
+			fell_short(s, pps, &r);
 		break;
 	case VERDICT_LINK:
 		s->link = true;
@@ -94,7 +131,7 @@ try(struct search *s, double pps)
 static bool
 over(const struct search *s)
 {
-	return s->link || s->stopped || (s->passed && s->failed && s->high - s->low <= resolution(s->run));
+	return s->link || s->stopped || s->spent || (s->passed && s->failed && s->high - s->low <= resolution(s->run));
 }
 
 /* From the lowest rate up, twice as fast each time, so that the device is overloaded once only. */
@@ -119,13 +156,20 @@ finish(struct search *s)
 	struct run *run = s->run;
 	struct report_row row;
 	char rate[32];
+	bool beyond = false; /* the most that came back whole was sent in a trial that was short of its rate */
 
+	if (s->short_sent > (s->passed ? s->sent : 0)) {
+		beyond = s->passed = true;
+		s->sent = s->low = s->short_sent;
+		s->clean = s->short_clean;
+		s->row = s->short_row;
+	}
 	run_row(run, &row, s->passed ? s->sent : 0, s->passed ? &s->clean : NULL);
 	row.final = true;
 	row.pass = s->passed;
 	row.value = (s->passed ? s->sent : 0) * run->p->dirs;
 	row.low = s->passed ? s->low * run->p->dirs : 0;
-	row.high = s->failed ? s->high * run->p->dirs : 0;
+	row.high = s->failed && !beyond ? s->high * run->p->dirs : 0;
 	if (s->stopped)
 		snprintf(row.note, sizeof(row.note), "stopped before the end");
 	else if (s->link)
@@ -133,7 +177,7 @@ finish(struct search *s)
 	else if (!s->passed)
 		snprintf(row.note, sizeof(row.note),
 		    s->tester ? "the tester's limit: no trial was clean" : "loss at the lowest rate too");
-	else if (s->tester || (run->max_is_tester && !s->failed))
+	else if (beyond || s->tester || (run->max_is_tester && !s->failed))
 		snprintf(row.note, sizeof(row.note), "the tester's limit, not the device's");
 	else if (!s->failed && run->line_pps > 0 && s->low >= run->line_pps * (1 - 1e-9))
 		snprintf(row.note, sizeof(row.note), "line rate");
@@ -155,6 +199,10 @@ throughput_run(struct run *run)
 	while (rc == 0 && !over(&s) && s.failed) {
 		double pps = (s.low + s.high) / 2;
 
+		if (s.confirm > s.low && s.confirm < s.high && s.confirm >= fmax(run->p->min_pps, 1)) {
+			rc = try(&s, s.confirm);
+			continue;
+		}
 		/* nothing passed yet, and there is nothing below: the lowest rate itself decides */
 		if (!s.passed && s.high - fmax(run->p->min_pps, 0) <= res)
 			pps = run->p->min_pps > 0 && run->p->min_pps < s.high ? run->p->min_pps : s.high;

@@ -165,6 +165,8 @@ flow(struct stream *s, double now, double dt, bool counting, double share)
 		pps = sim.tester_pps;
 	if (sim.slip_every && sim.trials % sim.slip_every == 0)
 		pps *= 0.95;
+	if (sim.duty > 0)
+		pps *= sim.duty;
 	if (isinf(pps)) /* nothing limits the tester: the line does */
 		pps = sim.line_bps > 0 ? sim.line_bps / ((s->mean + 20) * 8) : 1e9;
 	in = pps * dt;
@@ -300,6 +302,8 @@ phase(double seconds, bool counting, double ramp)
 				pps = sim.line_bps > 0 ? sim.line_bps / ((stream[d].mean + 20) * 8) : 1e9;
 			if (sim.slip_every && sim.trials % sim.slip_every == 0)
 				pps *= 0.95;
+			if (sim.duty > 0)
+				pps *= sim.duty;
 			if (!counting || !running->packets) {
 				more = true;
 			} else if (left > 1e-6) {

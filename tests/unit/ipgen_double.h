@@ -35,6 +35,7 @@ struct sim {
 	double line_bps;	   /* line rate, bits a second; 0: not known */
 	double tester_pps;	   /* packets a second that it sends at most; 0: no limit */
 	double own_pps;		   /* packets a second that it receives at most, the rest is tester_lost; 0: no limit */
+	double duty;		   /* share of what is asked that it sends; 0: all */
 	unsigned slip_every;	   /* each such trial sends 5 % less than asked; 0: none */
 	unsigned reorder;	   /* packets that are always missing below the highest seen, and come later */
 	unsigned quit_at;	   /* the trial in the middle of which the user quits; 0: none */

@@ -271,6 +271,19 @@ test_irregular(void **state)
 	assert_string_equal(result("NDR")->note, "NDR: irregular: the tester's limit");
 	assert_true(result("NDR")->value <= 3e6 && result("NDR")->value > 2.8e6);
 
+	begin(); /* it has half of its time, whatever the load: all of that came back */
+	sim.duty = 0.5;
+	run();
+	assert_string_equal(result("NDR")->note, "NDR: irregular: the tester's limit");
+	assert_true(result("NDR")->value < 0.51 * trial_line_pps(0, 64));
+	assert_true(result("NDR")->value > 0.49 * trial_line_pps(0, 64));
+
+	begin(); /* it slips a little: what is told is what was sent */
+	sim.duty = 0.993;
+	sim.pps = 1e6;
+	run();
+	assert_true(result("NDR")->pass && result("NDR")->value <= 1e6 + 1 && result("NDR")->value > 0.98e6);
+
 	begin(); /* it slips now and then: not the device's fault */
 	sim.slip_every = 5;
 	sim.pps = 1e6;
