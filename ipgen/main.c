@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -69,16 +70,47 @@ name_option(const char *option, const char *path, char *err, size_t errlen)
 	snprintf(err, errlen, "%s %.480s", option, text);
 }
 
+/* Could a report be put there, in hours?  errno says why not */
+static bool
+can_be_written(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[4096];
+	struct stat st;
+
+	if (slash != NULL && (size_t)(slash - path) < sizeof(dir))
+		snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	else
+		snprintf(dir, sizeof(dir), ".");
+	if (access(dir, W_OK | X_OK) != 0)
+		return false;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return false;
+	}
+	return true;
+}
+
 /* What can be known to be wrong before a device is touched; 0, or the exit status. */
 static int
 prepare(struct program *p, char *err, size_t errlen)
 {
 	const struct options *o = &p->opts;
-	const char *const files[] = {o->text, o->json, o->rfc2544_json, o->csv, o->html};
+	const struct {
+		const char *option, *path;
+	} file[] = {{"--text", o->text}, {"--json", o->json}, {"--rfc2544-output-json", o->rfc2544_json},
+	    {"--csv", o->csv}, {"--html", o->html}};
 	bool to_stdout = false;
 
-	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		to_stdout |= files[i] != NULL && strcmp(files[i], "-") == 0;
+	for (unsigned i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
+		if (file[i].path == NULL)
+			continue;
+		to_stdout |= strcmp(file[i].path, "-") == 0;
+		if (strcmp(file[i].path, "-") != 0 && !can_be_written(file[i].path)) {
+			snprintf(err, errlen, "%s %.256s: %s", file[i].option, file[i].path, strerror(errno));
+			return 2;
+		}
+	}
 	p->out = to_stdout ? stderr : stdout;
 	p->interactive =
 	    isatty(STDOUT_FILENO) && !o->headless && !o->json_lines && !o->quiet && !to_stdout && !is_series(o);
@@ -150,8 +182,10 @@ run(struct program *p, int argc, char **argv)
 		headless_report(p);
 	if (program_write(p, err, sizeof(err)) != 0)
 		status = 1;
-	if (fflush(p->out) != 0 && status == 0)
-		status = fail(1, "standard output cannot be written");
+	if ((fflush(p->out) != 0 || ferror(p->out)) && status == 0)
+		status = fail(1, "what was printed could not be written");
+	if (p->log != NULL && (fflush(p->log) != 0 || ferror(p->log)) && status == 0)
+		status = fail(1, "the log (-L) could not be written");
 	if (criteria_judge(p) + failed > 0 && status == 0)
 		status = 3;
 	if (error == -EINTR && status == 0)

@@ -82,6 +82,10 @@ errors_body() {
 	wrong 2 "-S script:1: " -T loop -S script
 	wrong 2 "--replay capture" -T loop --replay capture
 	wrong 2 "-L /nonexistent/log: No such file" -T loop -L /nonexistent/log
+	wrong 2 "--html /nonexistent/r.html: No such file" -T loop --html /nonexistent/r.html
+	wrong 2 "--json .: Is a directory" -T loop --json .
+	"$BUILD/ipgen/ipgen" -T loop -n 5 -p 100 -q --no-floor --drain 0.1 >/dev/full 2>err && atf_fail "a full device"
+	grep -q "could not be written" err || atf_fail "$(cat err)"
 	wrong 2 ".*too small" -T loop -6 --size 64
 	wrong 1 "-T nothing0: no such device" -T nothing0 --no-floor
 	wrong 1 "-T shmif:/nonexistent/bus: " -T shmif:/nonexistent/bus
