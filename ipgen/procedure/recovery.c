@@ -94,7 +94,7 @@ once(struct run *run, double high, double *seconds, double *resolution, struct t
 		snprintf(note, len, "the tester lost packets itself");
 	else if (w.at < 0)
 		snprintf(note, len, "stopped before the rate was reduced");
-	else if (w.overlost < 1 && w.oversent < 0.99)
+	else if (w.overlost < 1 && w.oversent < 0.95)
 		snprintf(note, len, "the tester's limit: no overload, %.1f %% of it was sent", w.oversent * 100);
 	else if (w.overlost < 1)
 		snprintf(note, len, "the overload lost nothing: there was none");

@@ -1,0 +1,59 @@
+# ipgen's series of tests, through a loop in memory: rows, notes and exit statuses; what cannot be sent is passed over.
+#
+#	loop --- loop
+
+series() { # series NAME ARGS...: must end well; its report is NAME.json
+	local name=$1
+	shift
+	"$BUILD/ipgen/ipgen" -T loop -R loop --nocurses --no-floor --rfc2544-trial-duration 0.5 --rfc2544-warming-duration 0.1 \
+	    --drain 0.2 --rfc2544-pps-resolution 20 --rfc2544-max-rate 500 --json "$name.json" "$@" >"$name.out" 2>&1 && return 0
+	cat "$name.out"
+	atf_fail "ipgen $*: exit status not 0"
+}
+result() { # result NAME TEST SIZE REGEX: a result of the test at this size reads "pass NOTE" or "none NOTE"
+	python3 - "$1" "$2" "$3" >rows <<'P'
+import json, sys
+rows = [r for r in json.load(open(sys.argv[1] + ".json"))["rows"] if r["test"] == sys.argv[2] and r["size"] == sys.argv[3] and r["final"]]
+for r in rows:
+    print("pass" if r["pass"] else "none", r["note"])
+P
+	atf_check -s exit:0 -o match:"$4" cat rows
+}
+
+test_case rfc2544 "throughput, latency, loss and back-to-back find that a loop loses nothing; sizes that cannot be are passed over"
+rfc2544_body() {
+	series all --rfc2544 --rfc2544-sizes 60,64,128 --rfc2544-repeat 2 --rfc2544-bursts 2
+	result all throughput 60 "^none .*too small"
+	for s in 64 128; do
+		result all throughput $s "^pass the highest rate allowed$"
+		result all latency $s "^pass mean of 2 trials$"
+		result all loss $s "^pass"
+		result all back-to-back $s "^pass no loss in the longest burst"
+	done
+}
+
+test_case mlrsearch "MLRsearch says that a result at the highest load is irregular"
+mlrsearch_body() {
+	series mlr --mlrsearch --rfc2544-sizes 64 --mlr-goal NDR:0%,initial=0.2,final=0.2,sum=1,width=5% --mlr-max-time 120
+	result mlr mlrsearch 64 "^none NDR: irregular: the highest rate allowed$"
+}
+
+test_case recovery "an overload that loses nothing is none"
+recovery_body() {
+	series rec --rfc2544=recovery --rfc2544-sizes 64 --rfc2544-repeat 1
+	result rec recovery 64 "^none (the overload lost nothing|the tester.s limit)"
+}
+
+test_case soak "a soak passes where nothing is lost; one that is ended in the middle keeps its rows"
+soak_body() {
+	series soak --soak 2 -p 300 --rfc2544-sizes 64 --max-loss 0
+	result soak soak 64 "^pass mean latency"
+	"$BUILD/ipgen/ipgen" -T loop -R loop --nocurses --no-floor --drain 0.2 --json cut.json --soak 600 -p 300 --rfc2544-sizes 64 >cut.out 2>&1 &
+	for i in $(seq 100); do
+		grep -q " 300\| 299\| 301" cut.out && break
+		sleep 0.1
+	done
+	kill -TERM $!
+	wait $!
+	result cut soak 64 "^pass stopped"
+}
