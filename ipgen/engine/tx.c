@@ -199,13 +199,17 @@ walk_next(struct tx_queue *q, const struct traffic *t)
 	}
 }
 
-/* The commonest traffic, one flow of one size: most buffers hold the frame already. */
+/*
+ * A queue with one flow of one size: most buffers hold the frame already, flow and all.  The key says so by bit 31, which
+ * frame_key does not use where there is one size.
+ */
 static inline void
 tx_fill_same(struct tx_queue *q, const struct traffic *t, unsigned first, unsigned n)
 {
 	struct tx_pending *p = &q->pending;
-	const struct frame_template *h = &t->template[frame_index(t, 0, 0)];
-	const uint64_t key = frame_key(t, 0, 0), flow = (uint64_t)q->dirbit << 32;
+	const struct frame_template *h = &t->template[frame_index(t, q->index, 0)];
+	const uint64_t key = t->generation | 1u << 31 | q->index;
+	const uint64_t flow = (uint64_t)(q->index | q->dirbit) << 32;
 	const uint16_t len = h->len, sig = h->sig;
 	uint32_t seq = q->seq;
 
@@ -218,7 +222,7 @@ tx_fill_same(struct tx_queue *q, const struct traffic *t, unsigned first, unsign
 			m->data_len = len;
 			m->pkt_len = len;
 		} else {
-			(void)frame_fill(t, m, 0, 0);
+			(void)frame_fill(t, m, q->index, 0);
 			key_set(m, key);
 		}
 		p->sig[i] = rte_pktmbuf_mtod(m, uint8_t *) + sig;
@@ -240,7 +244,7 @@ tx_fill(struct tx_queue *q, unsigned n)
 
 	if (__builtin_expect(!tx_alloc(q, p->m + first, n - first), 0))
 		return false;
-	if (keeps && t->nflows == 1 && t->nsizes == 1) {
+	if (keeps && q->flows == 1 && t->nsizes == 1) {
 		tx_fill_same(q, t, first, n);
 		return true;
 	}
