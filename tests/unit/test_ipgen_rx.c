@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ipgen's receiver, fed by hand: exact figures for one wrong octet at every place of frames of every kind, and for what
- * networks do to packets.  Workers are not started: the test is each of them in turn.
+ * networks do to packets.  Workers are not started before the last test: the test is each of them in turn.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <event2/event.h>
@@ -646,6 +647,76 @@ test_garbage(void **state)
 	traffic_free(t);
 }
 
+/* Both workers run, and each gets every second packet of every flow. */
+struct feeding {
+	struct mp_call call;
+	const struct traffic *t;
+	unsigned round;
+	bool done;
+};
+
+static void
+feeding_fn(struct worker *w, struct mp_call *call)
+{
+	const struct feeding *f = (const struct feeding *)(const void *)call;
+
+	for (unsigned i = 0; i < PKT_VEC; i++) {
+		unsigned n = f->round * PKT_VEC + i;
+
+		w->rx->v.m[i] = frame(f->t, 0, n % 16, n / 16 * 2 + w->id, MAGIC);
+	}
+	w->nrx = PKT_VEC;
+	w->rx->run[0] = (struct if_run){.ifp = port[1], .n = PKT_VEC};
+	w->rx->nruns = 1;
+	rx_receive(w);
+}
+
+static void
+feeding_done(struct mp_call *call)
+{
+	((struct feeding *)(void *)call)->done = true;
+}
+
+static void
+test_workers(void **state)
+{
+	enum { ROUNDS = 300 };
+	const struct kind k = {4, 17, 0, 64};
+	struct traffic *t = build(&k, 16, false);
+	const struct trial_counts *c;
+	struct feeding f[2];
+	unsigned all = 2 * ROUNDS * PKT_VEC;
+	uint64_t other, lost;
+
+	assert_int_equal(mp_run(), 0);
+	trial(t, NULL, 2);
+	for (unsigned i = 0; i < 16; i++)
+		sent[0][i] = all / 16;
+	for (unsigned r = 0; r < ROUNDS; r++) {
+		for (unsigned i = 0; i < 2; i++) {
+			f[i] = (struct feeding){.call = {.fn = feeding_fn, .done = feeding_done}, .t = t, .round = r};
+			mp_call(mp_workers[i], &f[i].call);
+		}
+		while (!f[0].done || !f[1].done)
+			event_base_loop(base, EVLOOP_ONCE);
+	}
+	for (unsigned i = 0; i < 20000; i++) {
+		struct trial_counts now[TRIAL_DIRS] = {0};
+
+		other = lost = 0;
+		rx_counts(now, &other, &lost);
+		if (now[0].unique + lost >= all)
+			break;
+		usleep(500);
+	}
+	c = collect(all);
+	assert_int_equal(c->received, all);
+	assert_int_equal(c->unique + result.tester_lost, all);
+	assert_int_equal(c->lost, result.tester_lost);
+	assert_int_equal(c->duplicate + c->corrupt + c->late + c->unattributed, 0);
+	traffic_free(t);
+}
+
 static struct ifnet *
 attach(unsigned i)
 {
@@ -662,15 +733,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_clean),
-	    cmocka_unit_test(test_every_octet),
-	    cmocka_unit_test(test_faults),
-	    cmocka_unit_test(test_ring_full),
-	    cmocka_unit_test(test_elsewhere),
-	    cmocka_unit_test(test_changes),
-	    cmocka_unit_test(test_echo_reply),
-	    cmocka_unit_test(test_foreign),
-	    cmocka_unit_test(test_garbage),
+	    cmocka_unit_test(test_clean), cmocka_unit_test(test_every_octet), cmocka_unit_test(test_faults),
+	    cmocka_unit_test(test_ring_full), cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_changes),
+	    cmocka_unit_test(test_echo_reply), cmocka_unit_test(test_foreign), cmocka_unit_test(test_garbage),
+	    cmocka_unit_test(test_workers), /* the last: workers run from here on */
 	};
 	struct mp_config conf = {.nworkers = 2, .pool_buffers = 8191, .buffer_size = 4096};
 	int r;
