@@ -167,8 +167,7 @@ searched_table(const struct report *r, struct tabs *tabs, enum report_test test)
 		if (test == REPORT_MLR)
 			tab_cell(t, "%s", row->pass ? "found" : "none");
 		else
-			tab_cell(
-			    t, "%s%s%s", row->pass ? "found" : "none", row->note[0] != '\0' ? ": " : "", row->note);
+			result_cell(t, row, "found");
 	}
 }
 

@@ -22,7 +22,7 @@ put(FILE *f, const char *s, unsigned w, bool left, bool last)
 {
 	unsigned pad = w > width(s) ? w - width(s) : 0;
 
-	if (!left)
+	if (!left && (s[0] != '\0' || !last))
 		fprintf(f, "%*s", (int)pad, "");
 	fputs(s, f);
 	if (left && !last)
