@@ -17,7 +17,7 @@ packages-%:
 
 build: packages-build
 	@[ -f $(B)/build.ninja ] || meson setup $(B) >/dev/null
-	@$(NINJA) $(B) smpnetd smpnet ipgen
+	@$(NINJA) $(B) smpnetd smpnet ipgen/ipgen
 	@tools/mklinks $(B)
 
 run: packages-build-run
