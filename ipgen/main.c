@@ -159,8 +159,8 @@ run(struct program *p, int argc, char **argv)
 	if (program_traffic(p, err, sizeof(err)) != 0)
 		return fail(1, err);
 	program_describe(p, argc, argv);
-	if (o->http != NULL && web_start(&p->live, p->base, o->http, err, sizeof(err)) != 0)
-		return fail(1, err);
+	if (o->http != NULL && (error = web_start(&p->live, p->base, o->http, err, sizeof(err))) != 0)
+		return fail(error == -EINVAL ? 2 : 1, err);
 	if (o->http != NULL && !o->quiet)
 		fprintf(stderr, "ipgen: web view: %s\n", web_url());
 	if (p->interactive && view_start(&p->live, p->base, err, sizeof(err)) != 0) {
