@@ -41,7 +41,7 @@ faulty_tx(struct port *port, uint16_t q, struct rte_mbuf **m, uint16_t n)
 	uint16_t taken = 0;
 
 	if (refuse != 0 && ++calls % refuse == 0)
-		n = calls % 3 == 0 ? 0 : n / 2;
+		n = calls / refuse % 2 ? 0 : n / 2;
 	for (; taken < n; taken++) {
 		if (drop != 0 && ++packets % drop == 0) {
 			rte_pktmbuf_free(m[taken]);
