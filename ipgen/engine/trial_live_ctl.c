@@ -72,7 +72,7 @@ trial_set_traffic(unsigned dir, struct traffic *t)
 	if (t == trial.traffic[dir])
 		return 0;
 	/* of the same list: the receiver goes on with it */
-	if (traffic_nflows(t) == 0 || traffic_nflows(t) != traffic_nflows(trial.traffic[dir]) ||
+	if (!tx_fits(t) || traffic_nflows(t) == 0 || traffic_nflows(t) != traffic_nflows(trial.traffic[dir]) ||
 	    traffic_flow(t, 0) != traffic_flow(trial.traffic[dir], 0))
 		return -EINVAL;
 	r = calloc(1, sizeof(*r));

@@ -42,6 +42,8 @@ struct tx_counts {
 	bool counting, done;  /* every queue's warm-up is over; every queue has nothing more to send */
 };
 
+/* => control; are the buffers large enough? */
+bool tx_fits(const struct traffic *);
 /* => control, at rest; 0, -EINVAL, -ENOMEM with err */
 int tx_prepare(const struct tx_setup *, char *err, size_t errlen);
 /* => control; workers begin to send at this TSC */

@@ -175,10 +175,24 @@ queue_make(unsigned dir, uint16_t q, uint32_t index, uint32_t of)
 	return 0;
 }
 
+bool
+tx_fits(const struct traffic *t)
+{
+	unsigned room = rte_pktmbuf_data_room_size(tx_pool(0)) - RTE_PKTMBUF_HEADROOM;
+
+	return traffic_max_size(t) - TRAFFIC_FCS <= room && room >= FRAME_HEAD;
+}
+
 int
 tx_prepare(const struct tx_setup *s, char *err, size_t errlen)
 {
 	ASSERT_CONTROL();
+	for (unsigned d = 0; d < s->nports; d++)
+		if (s->traffic[d] != NULL && !tx_fits(s->traffic[d])) {
+			snprintf(err, errlen, "frames of %u octets do not fit into the packet buffers",
+			    traffic_max_size(s->traffic[d]));
+			return -EINVAL;
+		}
 	queues_free();
 	setup = *s;
 	for (unsigned d = 0; d < s->nports; d++) {
