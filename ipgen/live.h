@@ -22,8 +22,8 @@ struct live {
 	char progress[256]; /* the last line of a procedure */
 	double asked_pps[TRIAL_DIRS];
 	struct traffic_sizes sizes;
-	/* => the traffic of a direction with other sizes, for trial_set_traffic; NULL with err */
-	struct traffic *(*resize)(struct live *, unsigned dir, const struct traffic_sizes *, char *err, size_t errlen);
+	/* => the traffic of a direction with other sizes (raised where they are named), for trial_set_traffic; NULL with err */
+	struct traffic *(*resize)(struct live *, unsigned dir, struct traffic_sizes *, char *err, size_t errlen);
 	struct report *report;
 	struct trial_latency floor;
 	bool has_floor;

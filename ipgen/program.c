@@ -63,16 +63,33 @@ program_largest(const struct program *p)
 	return most;
 }
 
+/* Frames that were not given one by one are no smaller than a signature lets them be. */
+static unsigned
+smallest(const struct program *p, unsigned dir)
+{
+	return traffic_smallest(p->family, p->opts.traffic.proto, p->opts.port[dir].ntags);
+}
+
+static void
+raise_sizes(const struct program *p, unsigned dir, struct traffic_sizes *s, bool say)
+{
+	if (traffic_sizes_raise(s, smallest(p, dir)) && say && !p->opts.quiet)
+		fprintf(stderr, "ipgen: size %s: the headers and the signature need %u octets\n", s->text,
+		    smallest(p, dir));
+}
+
 /* The sizes of a series: those asked for, the one of a run, or RFC 2544's, the smallest as small as a signature lets it be. */
 static int
 plan_sizes(struct program *p)
 {
 	struct procedure *proc = &p->opts.procedure;
-	unsigned ntags = p->opts.port[0].ntags, least = traffic_smallest(p->family, p->opts.traffic.proto, ntags);
+	unsigned ntags = p->opts.port[0].ntags, least = smallest(p, 0);
 	bool one = p->opts.has_size;
 
 	if (!program_series(p))
 		return 0;
+	for (unsigned i = 0; i < proc->nsizes; i++)
+		raise_sizes(p, 0, &proc->sizes[i], true);
 	for (unsigned i = 0; i < proc->nsizes; i++)
 		if (p->opts.ip_sizes && ntags > 0) {
 			proc->sizes[i].size += 4 * ntags;
@@ -96,6 +113,9 @@ plan_sizes(struct program *p)
 		s->kind = SIZES_FIXED;
 		s->size = rfc2544_sizes[i] < least ? least : rfc2544_sizes[i];
 		snprintf(s->text, sizeof(s->text), "%u", s->size);
+		if (s->size != rfc2544_sizes[i] && !p->opts.quiet)
+			fprintf(stderr, "ipgen: size %u in place of %u: the headers and the signature need so much\n",
+			    s->size, rfc2544_sizes[i]);
 	}
 	return 0;
 }
@@ -169,6 +189,7 @@ program_plan(struct program *p, char *err, size_t errlen)
 	}
 	for (unsigned d = 0; d < p->dirs; d++) {
 		options_sizes(o, d, p->family, &p->sizes[d]);
+		raise_sizes(p, d, &p->sizes[d], d == 0);
 		p->spec[d] = o->traffic;
 		p->spec[d].family = o->traffic.flowfile != NULL ? o->traffic.family : (uint8_t)p->family;
 		p->spec[d].sizes = p->sizes[d];
@@ -333,10 +354,11 @@ cpu_name(char *s, size_t len)
 }
 
 static struct traffic *
-resize(struct live *live, unsigned dir, const struct traffic_sizes *sizes, char *err, size_t errlen)
+resize(struct live *live, unsigned dir, struct traffic_sizes *sizes, char *err, size_t errlen)
 {
 	struct program *p = (struct program *)((char *)live - offsetof(struct program, live));
 
+	raise_sizes(p, dir, sizes, true);
 	return traffic_resize(p->traffic[dir], sizes, err, errlen);
 }
 

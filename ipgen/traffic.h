@@ -42,6 +42,7 @@ struct traffic_sizes {
 	unsigned min, max, step;      /* SWEEP: min, min + step ... max (which is always the last) and again */
 	unsigned nmix;		      /* MIX: sizes in the order of their use, evenly spread by weight (RFC 6985) */
 	uint16_t mix[TRAFFIC_MAXMIX]; /* 0: the port's MTU (z of RFC 6985) */
+	bool named;		      /* imix: what is too small for the headers becomes as small as it can be */
 	char text[64];		      /* as the user gave it: "64", "64-1518:64", "imix", "genome:aaaaaaabbbbc" */
 };
 
@@ -92,6 +93,12 @@ void traffic_free(struct traffic *);
 
 /* => control; parses "64", "64-1518", "64-1518:64", "imix", "imix:64x7,594x4,1518x1", "genome:aaaabbc", RFC 6985 */
 int traffic_sizes_parse(const char *, struct traffic_sizes *, char *err, size_t errlen);
+
+/*
+ * => control; of sizes that were named (imix), and not given one by one, those below least become it, and the text says so;
+ *    false: nothing was to be done
+ */
+bool traffic_sizes_raise(struct traffic_sizes *, unsigned least);
 
 /* => control; "A", "A-B" of one family, IPv6 with or without brackets; "P", "P-Q": 0 or -EINVAL with err */
 int traffic_range_parse(const char *, struct traffic_range *, char *err, size_t errlen);

@@ -173,7 +173,7 @@ run_sample(void *arg, const struct trial_sample *s)
 		run_ramp(r, s->at - r->live->trial.warmup);
 }
 
-static const struct traffic_sizes *
+static struct traffic_sizes *
 run_sizes(const struct scenario_runner *r, unsigned d)
 {
 	return r->size[d] < 0 ? &r->live->sizes : r->sc->sizes[r->size[d]];

@@ -36,6 +36,22 @@ sizes_expand(const struct traffic_sizes *s, unsigned mtu_frame, uint16_t *out, u
 	return k;
 }
 
+bool
+traffic_sizes_raise(struct traffic_sizes *s, unsigned least)
+{
+	unsigned small = 0;
+
+	for (unsigned i = 0; s->named && s->kind == SIZES_MIX && i < s->nmix; i++)
+		if (s->mix[i] != 0 && s->mix[i] < least) {
+			small = s->mix[i];
+			s->mix[i] = (uint16_t)least;
+		}
+	if (small == 0)
+		return false;
+	snprintf(s->text, sizeof(s->text), "imix (%u for %u)", least, small);
+	return true;
+}
+
 int
 sizes_list(
     const struct traffic_sizes *s, unsigned mtu_frame, uint16_t **order, uint32_t *n, uint16_t **distinct, uint32_t *nd)

@@ -280,9 +280,10 @@ traffic_sizes_parse(const char *text, struct traffic_sizes *s, char *err, size_t
 	struct reader r = {.text = text, .p = text, .end = text + strlen(text), .err = err, .errlen = errlen};
 
 	s->kind = SIZES_FIXED;
+	s->named = strcmp(text, "imix") == 0;
 	s->size = s->min = s->max = s->step = s->nmix = 0;
 	snprintf(s->text, sizeof(s->text), strlen(text) < sizeof(s->text) ? "%s" : "%.60s...", text);
-	if (strcmp(text, "imix") == 0) {
+	if (s->named) {
 		r.p = simple + 5;
 		r.end = simple + strlen(simple);
 		return parse_imix(&r, s);

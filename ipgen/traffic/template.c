@@ -145,10 +145,9 @@ sizes_fit(const struct traffic_sets *s, const struct traffic_sizes *sizes, const
 		if (distinct[i] < least)
 			return FAIL(err, errlen,
 			    "size %s: frames of %u octets are too small: %s/%s with %u tag(s) and the signature needs "
-			    "%u%s",
+			    "%u",
 			    sizes->text, distinct[i], has6 ? "IPv6" : "IPv4",
-			    s->proto == PROTO_TCP ? "TCP" : (s->proto == PROTO_UDP ? "UDP" : "ICMP"), s->ntags, least,
-			    strcmp(sizes->text, "imix") == 0 ? "; say imix:SIZEx7,594x4,1518x1" : "");
+			    s->proto == PROTO_TCP ? "TCP" : (s->proto == PROTO_UDP ? "UDP" : "ICMP"), s->ntags, least);
 	return 0;
 }
 
@@ -158,19 +157,26 @@ traffic_templates(struct traffic *t, const struct traffic_sizes *sizes, char *er
 	const struct traffic_sets *s = t->sets;
 	struct frame_template *h;
 	uint16_t *order, *distinct;
+	struct traffic_sizes *raised = NULL;
 	bool has4 = false, has6 = false;
-	int rc = sizes_list(
-	    sizes, s->mtu + ETHER_LEN + TAG_LEN * s->ntags + TRAFFIC_FCS, &order, &t->nsizes, &distinct, &t->ndistinct);
+	int rc;
 
+	for (uint32_t i = 0; i < t->nflows; i++) {
+		has4 |= t->flow[i].family == 4;
+		has6 |= t->flow[i].family == 6;
+	}
+	if (sizes->named && (raised = malloc(sizeof(*raised))) != NULL) {
+		*raised = *sizes;
+		traffic_sizes_raise(raised, traffic_smallest(has6 ? 6 : 4, s->proto, s->ntags));
+	}
+	rc = sizes_list(raised != NULL ? raised : sizes, s->mtu + ETHER_LEN + TAG_LEN * s->ntags + TRAFFIC_FCS, &order,
+	    &t->nsizes, &distinct, &t->ndistinct);
+	free(raised);
 	if (rc == -EINVAL)
 		return FAIL(err, errlen, "size %s: no frames of 1 to %u octets", sizes->text, TRAFFIC_MAXSIZE);
 	if (rc != 0)
 		return snprintf(err, errlen, "sizes: no memory"), rc;
 	t->order = order;
-	for (uint32_t i = 0; i < t->nflows; i++) {
-		has4 |= t->flow[i].family == 4;
-		has6 |= t->flow[i].family == 6;
-	}
 	t->nclass = has4 && has6 ? 2 : 1;
 	rc = sizes_fit(s, sizes, distinct, t->ndistinct, has6, err, errlen);
 	if (rc != 0)

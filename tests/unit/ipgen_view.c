@@ -138,7 +138,7 @@ trial_line_pps(unsigned dir, double mean_size)
 }
 
 static struct traffic *
-resize(struct live *live, unsigned dir, const struct traffic_sizes *sizes, char *err, size_t errlen)
+resize(struct live *live, unsigned dir, struct traffic_sizes *sizes, char *err, size_t errlen)
 {
 	struct traffic *t = calloc(1, sizeof(*t));
 

@@ -283,7 +283,7 @@ static struct live live;
 static struct report report;
 
 static struct traffic *
-resize(struct live *l, unsigned dir, const struct traffic_sizes *sizes, char *e, size_t n)
+resize(struct live *l, unsigned dir, struct traffic_sizes *sizes, char *e, size_t n)
 {
 	(void)l;
 	return sim_traffic_make(NULL, dir, sizes, e, n);
