@@ -117,7 +117,7 @@ latency_run(struct run *run)
 	const struct procedure *p = run->p;
 	struct trial_result sum = {0}, r;
 	struct points points = {0};
-	unsigned n = 0, lossy = 0, repeat = p->repeat ? p->repeat : 1;
+	unsigned n = 0, lossy = 0, voids = 0, repeat = p->repeat ? p->repeat : 1;
 	double pps;
 	char left[32];
 	int rc = run_throughput(run, &pps);
@@ -135,8 +135,11 @@ latency_run(struct run *run)
 		rc = run_trial(run, &ask, NULL, &r, &v);
 		if (rc < 0 || v == VERDICT_LINK || v == VERDICT_STOP)
 			break;
-		if (v == VERDICT_TESTER)
+		if (v == VERDICT_TESTER) {
+			if (n == 0 && ++voids == RUN_TRIES)
+				break; /* the tester will not reach the rate in an hour of trials either */
 			continue;
+		}
 		for (unsigned d = 0; d < p->dirs; d++)
 			add(&sum.dir[d], &r.dir[d], n == 0);
 		points_add(&points, &p->report->row[p->report->nrows - 1]);
