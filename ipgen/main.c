@@ -49,15 +49,6 @@ standard_descriptors(void)
 		close(fd);
 }
 
-static bool
-is_series(const struct options *o)
-{
-	for (unsigned i = REPORT_THROUGHPUT; i <= REPORT_SOAK; i++)
-		if (o->test[i])
-			return true;
-	return false;
-}
-
 /* A reason that begins with a file's name gets the option before it. */
 static void
 name_option(const char *option, const char *path, char *err, size_t errlen)
@@ -112,8 +103,7 @@ prepare(struct program *p, char *err, size_t errlen)
 		}
 	}
 	p->out = to_stdout ? stderr : stdout;
-	p->interactive =
-	    isatty(STDOUT_FILENO) && !o->headless && !o->json_lines && !o->quiet && !to_stdout && !is_series(o);
+	p->interactive = isatty(STDOUT_FILENO) && !o->headless && !o->json_lines && !o->quiet && !to_stdout;
 	if (tports_check(o->port, o->nports, err, errlen) != 0)
 		return 2;
 	if (o->script != NULL && (p->scenario = scenario_read(o->script, err, errlen)) == NULL) {

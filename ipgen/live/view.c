@@ -92,7 +92,7 @@ view_sample(void *arg, const struct trial_sample *s)
 	struct view_point *p = &v->point[v->npoints++ % VIEW_HISTORY];
 	double seconds = s->seconds > 0 ? s->seconds : 1;
 
-	if (!v->has_sample || s->at < v->last.at)
+	if (!v->has_sample || s->at < v->last.at || s->total[0].sent < v->last.total[0].sent)
 		view_new_trial(v);
 	v->was_counting |= s->counting;
 	for (unsigned d = 0; d < TRIAL_DIRS; d++) {

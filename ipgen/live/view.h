@@ -23,7 +23,7 @@
 struct event;
 
 enum view_pair { PAIR_NONE, PAIR_BAD, PAIR_GOOD, PAIR_HEAD, PAIR_WARN, PAIR_PLOT, PAIR_DIM };
-enum view_page { PAGE_MAIN, PAGE_HELP, PAGE_LOG };
+enum view_page { PAGE_MAIN, PAGE_HELP, PAGE_LOG, PAGE_ROWS };
 enum view_prompt { PROMPT_NONE, PROMPT_RATE, PROMPT_SIZE };
 
 struct view_point {
@@ -96,6 +96,8 @@ void view_time(const struct view *, char *buf, size_t n, double ns);
 /* the three plots in a rectangle, one below the other or side by side */
 void view_plots(const struct view *, int y, int x, int height, int width, bool side);
 void view_rows(const struct view *, int y, int x, int height, int width);
+/* the same in 31 columns, beside the figures */
+void view_rows_narrow(const struct view *, int y, int x, int height, int width);
 void view_help(const struct view *, int height, int width);
 
 #endif

@@ -71,10 +71,10 @@ view_time(const struct view *v, char *buf, size_t n, double ns)
 static const char *
 draw_phase(const struct view *v)
 {
-	if (!trial_running())
-		return "idle";
 	if (v->quits > 0)
 		return "stopping";
+	if (!trial_running())
+		return v->live->fixed ? "between" : "idle";
 	if (v->paused)
 		return "paused";
 	if (!v->has_sample)
@@ -88,21 +88,22 @@ draw_title(const struct view *v)
 	double at = v->has_sample ? v->last.at : 0;
 	char left[256], right[96];
 	unsigned long s;
+	int n;
 
 	/* the clock goes on between samples */
 	if (trial_running() && v->has_sample && view_now() - v->last_at < 2)
 		at += view_now() - v->last_at;
 	s = (unsigned long)at;
+	n = snprintf(right, sizeof(right), "%-10s%s%lu:%02lu:%02lu ", draw_phase(v),
+	    v->is_reset ? "(totals reset) " : "", s / 3600, s / 60 % 60, s % 60);
 	snprintf(left, sizeof(left), " ipgen  %.60s%s%.80s", v->live->test, v->live->title[0] != '\0' ? "  " : "",
 	    v->live->title);
-	snprintf(right, sizeof(right), "%s %s%lu:%02lu:%02lu ", v->is_reset ? "(totals reset) " : "", "", s / 3600,
-	    s / 60 % 60, s % 60);
 	attrset(A_REVERSE | A_BOLD);
 	mvhline(0, 0, ' ', COLS);
 	attrset(A_NORMAL);
 	attrset(A_REVERSE | A_BOLD);
-	mvaddnstr(0, 0, left, COLS - 36);
-	mvprintw(0, COLS - (int)strlen(right) - 10, "%-10s%s", draw_phase(v), right);
+	mvaddnstr(0, 0, left, COLS - n - 1);
+	mvaddstr(0, COLS - n, right);
 	attrset(A_NORMAL);
 }
 
@@ -318,8 +319,9 @@ draw_foot(const struct view *v)
 	} else {
 		view_put(v, y, 0, COLS, PAIR_DIM, false, "%s", v->live->progress);
 	}
-	view_put(v, LINES - 1, 0, COLS, PAIR_DIM, false,
-	    "+ - p rate  s size  tab direction  space pause  z reset  b units  ? help  q quit");
+	view_put(v, LINES - 1, 0, COLS, PAIR_DIM, false, "%s",
+	    v->live->fixed ? "rate and size are the test's   l results  m messages  b units  ? help  q quit"
+			   : "+ - p rate  s size  tab direction  space pause  z reset  b units  ? help  q quit");
 }
 
 /* What has no room for all: the most important, and why. */
@@ -367,7 +369,10 @@ draw_more(const struct view *v)
 	int used = VIEW_LABEL + 1 + (int)v->live->dirs * VIEW_COLUMN, below = LINES - VIEW_ROWS;
 	bool right = COLS - used >= 32, rows = v->live->report != NULL && v->live->report->nrows > 0;
 
-	if (right)
+	if (right && rows && below < 4) {
+		view_plots(v, 1, used + 2, 11, COLS - used - 3, false);
+		view_rows_narrow(v, 13, used + 1, 8, COLS - used - 1);
+	} else if (right)
 		view_plots(v, 1, used + 2, rows ? VIEW_ROWS - 4 : LINES - 4, COLS - used - 3, false);
 	if (below < 4)
 		return;
@@ -396,6 +401,9 @@ view_draw(struct view *v)
 			view_help(v, LINES, COLS);
 		} else if (v->page == PAGE_LOG) {
 			draw_log(v);
+		} else if (v->page == PAGE_ROWS) {
+			view_rows(v, 1, 0, LINES - 3, COLS);
+			draw_foot(v);
 		} else {
 			draw_figures(v);
 			draw_more(v);

@@ -22,12 +22,12 @@ key_mean_size(unsigned d)
 	return t != NULL ? traffic_mean_size(t) : 64;
 }
 
-/* => whether rate and size may be changed by keys now */
+/* => whether keys may change what is sent now; a test's trial or a scenario's step would be falsified */
 static bool
-key_allowed(struct view *v)
+key_allowed(struct view *v, const char *what)
 {
 	if (v->live->fixed)
-		view_message(v, true, "rate and size are set by the tests that run");
+		view_message(v, true, "%s: fixed by the test that runs", what);
 	else if (!trial_running())
 		view_message(v, true, "nothing is being sent now");
 	return !v->live->fixed && trial_running();
@@ -64,7 +64,7 @@ key_told_rate(struct view *v)
 static void
 key_rate_times(struct view *v, double factor)
 {
-	if (!key_allowed(v))
+	if (!key_allowed(v, "rate"))
 		return;
 	for (unsigned d = 0; d < v->live->dirs; d++) {
 		double pps = v->live->asked_pps[d], line = trial_line_pps(d, key_mean_size(d));
@@ -99,7 +99,7 @@ key_enter_rate(struct view *v)
 		view_message(v, true, "%s", err);
 		return;
 	}
-	if (!key_allowed(v))
+	if (!key_allowed(v, "rate"))
 		return;
 	for (unsigned d = 0; d < v->live->dirs; d++) {
 		double mean = key_mean_size(d), pps = rate_pps(&rate, trial_line_pps(d, mean), mean);
@@ -127,7 +127,7 @@ key_enter_size(struct view *v)
 		view_message(v, true, "%s", err);
 		return;
 	}
-	if (!key_allowed(v))
+	if (!key_allowed(v, "size"))
 		return;
 	for (unsigned d = 0; d < v->live->dirs; d++) {
 		int rc;
@@ -179,7 +179,7 @@ key_edit(struct view *v, int key)
 static void
 key_prompt(struct view *v, enum view_prompt prompt)
 {
-	if (!key_allowed(v))
+	if (!key_allowed(v, prompt == PROMPT_RATE ? "rate" : "size"))
 		return;
 	v->prompt = prompt;
 	v->edit[0] = '\0';
@@ -189,8 +189,11 @@ key_prompt(struct view *v, enum view_prompt prompt)
 static void
 key_pause(struct view *v)
 {
-	int rc = trial_pause(!v->paused);
+	int rc;
 
+	if (!key_allowed(v, "pause"))
+		return;
+	rc = trial_pause(!v->paused);
 	if (rc != 0) {
 		view_message(v, true, "pause: %s", rc == -ESRCH ? "nothing is being sent now" : strerror(-rc));
 		return;
@@ -203,7 +206,7 @@ key_pause(struct view *v)
 static void
 key_switch(struct view *v)
 {
-	if (!key_allowed(v))
+	if (!key_allowed(v, "rate"))
 		return;
 	for (unsigned d = 0; d < v->live->dirs; d++) {
 		double pps = v->live->asked_pps[d];
@@ -246,7 +249,8 @@ static void
 key_quit(struct view *v)
 {
 	v->quits++;
-	view_message(v, false, "stopping: waits for what is under way; once more: at once");
+	view_message(v, false, "stopping: waits for what is under way%s; once more: at once",
+	    v->live->fixed ? ", then reports" : "");
 	v->live->want_key = false;
 	view_draw(v);
 	kill(getpid(), SIGINT);
@@ -304,6 +308,9 @@ view_key(struct view *v, int key)
 		break;
 	case 'm':
 		v->page = PAGE_LOG;
+		break;
+	case 'l':
+		v->page = PAGE_ROWS;
 		break;
 	case '+':
 	case '=':

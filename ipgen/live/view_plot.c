@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ipgen/live/view.h"
+#include "ipgen/report/report_var.h"
 
 enum plot { PLOT_RATE, PLOT_LOSS, PLOT_P99, PLOT_N };
 
@@ -104,12 +105,17 @@ view_plots(const struct view *v, int y, int x, int height, int width, bool side)
 		plot_one(v, (enum plot)i, side ? y : y + i * (h + 1), side ? x + i * (w + 2) : x, h, w);
 }
 
+/* What a row's columns have in common. */
+struct rows_text {
+	char rate[24], time[24], loss[24], share[16];
+	enum view_pair pair;
+};
+
 static void
-rows_line(const struct view *v, const struct report_row *row, int y, int x, int width)
+rows_text(const struct view *v, const struct report_row *row, struct rows_text *t)
 {
 	uint64_t sent = 0, lost = 0;
 	double p99 = 0;
-	char rate[24], time[24], loss[24], share[16] = "-";
 
 	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
 		sent += row->result.dir[d].count.sent;
@@ -117,33 +123,73 @@ rows_line(const struct view *v, const struct report_row *row, int y, int x, int 
 		if (row->result.dir[d].latency.n > 0 && row->result.dir[d].latency.p99 > p99)
 			p99 = row->result.dir[d].latency.p99;
 	}
-	rate_format(rate, sizeof(rate), row->offered_pps);
-	view_time(v, time, sizeof(time), p99);
-	snprintf(loss, sizeof(loss), "%.4f%%", sent > 0 ? (double)lost * 100 / (double)sent : 0);
-	if (row->line_percent > 0)
-		snprintf(share, sizeof(share), "%.2f%%", row->line_percent);
-	view_put(v, y, x, width,
-	    row->final && !row->pass ? PAIR_BAD
-	    : row->final	     ? PAIR_GOOD
-				     : PAIR_NONE,
-	    row->final, "%c %-12.12s %9s %8s %10s %*s  %-5s %s", row->final ? '*' : ' ', row->size, rate, share, loss,
-	    12 + (int)(strstr(time, "µ") != NULL), time, row->pass ? "pass" : "fail", row->note);
+	rate_format(t->rate, sizeof(t->rate), row->offered_pps);
+	snprintf(t->time, sizeof(t->time), "-");
+	if (p99 > 0)
+		view_time(v, t->time, sizeof(t->time), p99);
+	snprintf(
+	    t->loss, sizeof(t->loss), sent > 0 ? "%.4f%%" : "-", (double)lost * 100 / (double)(sent > 0 ? sent : 1));
+	snprintf(t->share, sizeof(t->share), row->line_percent > 0 ? "%.2f%%" : "-", row->line_percent);
+	t->pair = row->final && !row->pass ? PAIR_BAD : row->final ? PAIR_GOOD : PAIR_NONE;
 }
+
+/* => how many fit below a head, the last of them; the number of the first */
+static unsigned
+rows_first(const struct view *v, int height, unsigned *first)
+{
+	const struct report *report = v->live->report;
+	unsigned n;
+
+	if (height < 2 || report == NULL || report->nrows == 0)
+		return 0;
+	n = report->nrows < (unsigned)height - 1 ? report->nrows : (unsigned)height - 1;
+	*first = report->nrows - n;
+	return n;
+}
+
+/* The test's name where there is room for it. */
+#define ROWS_TEST 110
 
 void
 view_rows(const struct view *v, int y, int x, int height, int width)
 {
-	const struct report *report = v->live->report;
-	unsigned n, first;
+	unsigned first = 0, n = rows_first(v, height, &first);
+	bool wide = width >= ROWS_TEST;
 
-	if (height < 2 || report == NULL || report->nrows == 0)
+	if (n == 0) {
+		if (v->page == PAGE_ROWS)
+			view_put(v, y, x, width, PAIR_HEAD, false, "no results yet; any key goes back");
 		return;
-	n = report->nrows < (unsigned)height - 1 ? report->nrows : (unsigned)height - 1;
-	first = report->nrows - n;
-	view_put(v, y, x, width, PAIR_HEAD, false, "  %-12s %9s %8s %10s %12s  %-5s %s", "size", "offered", "of line",
-	    "loss", "p99", "", "note");
-	for (unsigned i = 0; i < n; i++)
-		rows_line(v, &report->row[first + i], y + 1 + (int)i, x, width);
+	}
+	view_put(v, y, x, width, PAIR_HEAD, false, "  %-12s %9s %8s %10s %12s  %-5s %-*s%s", "size", "offered",
+	    "of line", "loss", "p99", "", wide ? 13 : 0, wide ? "test" : "", "note");
+	for (unsigned i = 0; i < n; i++) {
+		const struct report_row *row = &v->live->report->row[first + i];
+		struct rows_text t;
+
+		rows_text(v, row, &t);
+		view_put(v, y + 1 + (int)i, x, width, t.pair, row->final, "%c %-12.12s %9s %8s %10s %*s  %-5s %-*s%s",
+		    row->final ? '*' : ' ', row->size, t.rate, t.share, t.loss, 12 + (int)(strstr(t.time, "µ") != NULL),
+		    t.time, row->pass ? "pass" : "fail", wide ? 13 : 0, wide ? report_test_name(row->test) : "",
+		    row->note);
+	}
+}
+
+void
+view_rows_narrow(const struct view *v, int y, int x, int height, int width)
+{
+	unsigned first = 0, n = rows_first(v, height, &first);
+
+	if (n > 0)
+		view_put(v, y, x, width, PAIR_HEAD, false, "  %-6s %7s %9s", "size", "offered", "loss");
+	for (unsigned i = 0; i < n; i++) {
+		const struct report_row *row = &v->live->report->row[first + i];
+		struct rows_text t;
+
+		rows_text(v, row, &t);
+		view_put(v, y + 1 + (int)i, x, width, t.pair, row->final, "%c %-6.6s %7s %9s %s",
+		    row->final ? '*' : ' ', row->size, t.rate, t.loss, row->pass ? "pass" : "fail");
+	}
 }
 
 void
@@ -162,7 +208,7 @@ view_help(const struct view *v, int height, int width)
 	    "  x                  switch off what is selected, and on",
 	    "  z  r               totals on the screen begin anew",
 	    "  b                  plots in packets, bits of layer 2, of layer 1",
-	    "  m                  messages so far",
+	    "  m                  messages so far       l  results of a series so far",
 	    "  ^L                 draw anew        ^Z  suspend",
 	    "  q  ^C              stop, wait for what is under way, summary; twice: at once",
 	    "",

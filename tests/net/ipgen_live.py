@@ -95,6 +95,45 @@ def scenario():
         sys.exit(f"rows: {rows}")
 
 
+SERIES = [ipgen, "-T", "loop", "-R", "loop", "--linerate", "1Mbps", "--rfc2544=throughput,latency", "--rfc2544-sizes", "128,256", "--rfc2544-trial-duration", "1",
+          "--rfc2544-warming-duration", "0", "--drain", "0.1", "--rfc2544-repeat", "2", "--no-floor"]
+
+
+def series():
+    """A series on a terminal: its name, progress and rows while it runs, then the report; q ends it with the rows so far."""
+    s = Screen(SERIES + ["--json", "series.json"])
+    s.until("the test's name", r"^ ipgen  RFC 2544 throughput ")
+    s.until("a row", r"\* 128 +84[45][.\d]* +0\.0000% pass$")
+    s.until("the next test", r"^ ipgen  RFC 2544 latency ")
+    s.until("progress", r"^(128|256) octets: .*$")
+    if s.exit("the end", 60) != 0:
+        s.fail("exit status of a series")
+    rows = json.load(open("series.json"))["rows"]
+    after = s.raw.rsplit(b"\x1b[?1049l", 1)[-1].decode()
+    found = [(r["test"], r["size"]) for r in rows if r["final"]]
+    if found != [("throughput", "128"), ("throughput", "256"), ("latency", "128"), ("latency", "256")]:
+        sys.exit(f"rows: {found}")
+    if "throughput" not in after or not re.search(r"128 +84\d", after):
+        sys.exit(f"no report after the view: {after!r}")
+    # q: what there is so far is reported
+    s = Screen(SERIES + ["--rfc2544-repeat", "20", "--json", "quit.json"])
+    s.until("the latency's trials", r"^ ipgen  RFC 2544 latency ")
+    s.until("a live trial", r"^sent +[1-9]")
+    sent = line(s, "asked")[0]
+    s.keys(b"p")
+    s.until("refused", r"^rate: fixed by the test")
+    s.keys(b"*")
+    s.read(0.5)
+    if line(s, "asked")[0] != sent:
+        s.fail("a key changed the rate of a test")
+    s.keys(b"q")
+    if s.exit("q", 30) != 1:
+        s.fail("exit status of a series that was stopped")
+    rows = json.load(open("quit.json"))["rows"]
+    if len([r for r in rows if r["test"] == "throughput" and r["final"]]) != 2 or b"stopped" not in s.raw:
+        sys.exit(f"rows so far: {rows}")
+
+
 def ways_out():
     for sig in signal.SIGTERM, signal.SIGINT:
         s = Screen([ipgen, "-T", "loop", "-p", "100", "--no-floor"])
@@ -120,4 +159,5 @@ def ways_out():
 
 plain()
 scenario()
+series()
 ways_out()

@@ -109,19 +109,27 @@ def both():
 
 def series():
     s = Screen([program, "1", "30", "drain"], 60, 200)
-    s.until("rows", r"^\* 4096 +28\.00M +27\.00% +0\.0000% +12\.35 µs  pass  trial 27$")
+    s.until("rows", r"^\* 4096 +28\.00M +27\.00% +0\.0000% +12\.35 µs  pass  throughput +trial 27$")
     s.until("progress", r"^(trial 7: between|smpnetd)")
     s.until("plots", r"received 1\.000Mpps, top 1\.000M")
     s.keys(b"+")
-    s.until("fixed", "rate and size are set by the tests that run")
+    s.until("fixed", "^rate: fixed by the test that runs")
+    s.keys(b"s")
+    s.until("fixed", "^size: fixed by the test that runs")
+    s.keys(b" ")
+    s.until("fixed", "^pause: fixed by the test that runs")
     s.keys(b"\x03")
     s.until("stopping", "stopping: waits")
     s.keys(b"\x03")
     if s.exit("twice") != 130:
         s.fail("at once")
     s = Screen([program, "1", "30"], 24, 80)
-    s.until("plots beside one direction", r"^lat so far.*[▁-█]")
-    s.keys(b"q")
+    s.until("plots beside one direction", r"^corrupt.*|^misdelivered.*[▁-█]")
+    s.until("rows beside one direction", r"\* 4096 +28\.00M +0\.0000% pass$")
+    s.keys(b"l")
+    s.until("rows alone", r"^\* 4096 +28\.00M +27\.00% +0\.0000% +12\.35 µs  pass  trial 27$")
+    s.until("the screen's foot stays", r"results  m messages .* q quit$")
+    s.keys(b"lq")
     s.exit("q")
 
 

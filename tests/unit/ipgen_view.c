@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ipgen/live.h"
+#include "ipgen/report/report_var.h"
 
 struct traffic {
 	struct traffic_sizes sizes;
@@ -208,6 +209,12 @@ tick(evutil_socket_t fd, short what, void *arg)
 		fprintf(stderr, "smpnetd: warning: a line\tof the \033[31mlog\n");
 }
 
+const char *
+report_test_name(enum report_test test)
+{
+	return test == REPORT_RUN ? "run" : "throughput";
+}
+
 static void
 on_signal(evutil_socket_t fd, short what, void *arg)
 {
@@ -230,6 +237,7 @@ rows(struct report *report, unsigned n)
 
 		snprintf(row->size, sizeof(row->size), "%u", 64 << i / 4);
 		snprintf(row->note, sizeof(row->note), "trial %u", i);
+		row->test = REPORT_THROUGHPUT;
 		row->offered_pps = 1e6 * (i + 1);
 		row->line_percent = i;
 		row->pass = i % 2 == 1;
