@@ -35,16 +35,21 @@ static void
 judge_loss(struct judgement *j, const struct report_row *row, unsigned dir)
 {
 	const struct trial_counts *c = &row->result.dir[dir].count;
-	double share = (double)c->lost / (double)c->sent, most = j->p->opts.max_loss;
-	char at[96];
+	/* what came with another content was not forwarded (RFC 2544 section 10); the tests judge so too */
+	double bad = fmin((double)c->lost + (double)c->corrupt, (double)c->sent);
+	double share = bad / (double)c->sent, most = j->p->opts.max_loss;
+	char at[96], corrupt[48] = "";
+
+	if (c->corrupt > 0)
+		snprintf(corrupt, sizeof(corrupt), ", %llu of them corrupt", (unsigned long long)c->corrupt);
 
 	j->loss = true;
 	if (c->sent == 0)
 		fail(j, "--max-loss %g %%: %s: nothing was sent that could be judged", most * 100,
 		    where(row, dir, at, sizeof(at)));
 	else if (share > most)
-		fail(j, "--max-loss %g %%: %s: %llu of %llu lost, %.6g %%", most * 100, where(row, dir, at, sizeof(at)),
-		    (unsigned long long)c->lost, (unsigned long long)c->sent, share * 100);
+		fail(j, "--max-loss %g %%: %s: %.0f of %llu lost%s, %.6g %%", most * 100,
+		    where(row, dir, at, sizeof(at)), bad, (unsigned long long)c->sent, corrupt, share * 100);
 }
 
 static void
@@ -83,6 +88,7 @@ criteria_judge(const struct program *p)
 {
 	const struct options *o = &p->opts;
 	struct judgement j = {.p = p};
+	bool judged = o->has_max_loss || o->has_min_rate || o->has_max_latency;
 
 	for (unsigned i = 0; i < p->report.nrows; i++) {
 		const struct report_row *row = &p->report.row[i];
@@ -91,6 +97,10 @@ criteria_judge(const struct program *p)
 
 		if (!row->final && row->test != REPORT_RUN)
 			continue;
+		if (run && judged && row->result.link_lost)
+			fail(&j, "%s octets: a link went down: nothing is known of the rest", row->size);
+		else if (run && judged && row->result.interrupted && (o->seconds > 0 || o->packets > 0))
+			fail(&j, "%s octets: stopped after %.3g s, before its end", row->size, row->result.seconds);
 		for (unsigned d = 0; d < p->dirs; d++) {
 			if (row->result.dir[d].asked_pps == 0 && row->result.dir[d].count.sent == 0)
 				continue; /* silent, as a scenario can have it */

@@ -84,7 +84,7 @@ set_size(struct options *o, const char *name, const char *value, char *err, size
 
 	if (traffic_sizes_parse(value, &o->traffic.sizes, why, sizeof(why)) == 0)
 		return 0;
-	snprintf(err, errlen, "%s %s", name, why);
+	snprintf(err, errlen, "--%s", why); /* "size '0': octet 1: ..." */
 	return -EINVAL;
 }
 

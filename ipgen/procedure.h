@@ -59,6 +59,8 @@ struct procedure {
 
 /* => the defaults above */
 void procedure_defaults(struct procedure *);
+/* => 0, or -EINVAL with err: what cannot be done with these settings */
+int procedure_check(const struct procedure *, enum report_test, char *err, size_t errlen);
 /* => control, from main's level; 0; -EINTR: trial_quit (rows so far are in the report); else -errno with err */
 int procedure_run(const struct procedure *, enum report_test, char *err, size_t errlen);
 

@@ -260,6 +260,9 @@ build(struct program *p, bool plain, char *err, size_t errlen)
 int
 program_check(struct program *p, char *err, size_t errlen)
 {
+	for (unsigned i = REPORT_THROUGHPUT; i <= REPORT_SOAK; i++)
+		if (p->opts.test[i] && procedure_check(&p->opts.procedure, (enum report_test)i, err, errlen) != 0)
+			return -EINVAL;
 	return build(p, true, err, errlen);
 }
 

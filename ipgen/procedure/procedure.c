@@ -70,9 +70,8 @@ share(double v)
 	return v >= 0 && v < 1;
 }
 
-/* What cannot be done with these settings; 0, or -EINVAL with err. */
-static int
-check(const struct procedure *p, enum report_test test, char *err, size_t errlen)
+int
+procedure_check(const struct procedure *p, enum report_test test, char *err, size_t errlen)
 {
 	const char *what = NULL;
 
@@ -177,7 +176,7 @@ int
 procedure_run(const struct procedure *p, enum report_test test, char *err, size_t errlen)
 {
 	struct run run = {.p = p, .test = test, .err = err, .errlen = errlen};
-	int rc = check(p, test, err, errlen);
+	int rc = procedure_check(p, test, err, errlen);
 
 	if (rc < 0)
 		return rc;

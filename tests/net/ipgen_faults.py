@@ -125,6 +125,11 @@ def criteria():
     lines = [json.loads(x) for x in r.stdout.splitlines() if x.startswith("{")]
     check("lines of JSON", len(lines) >= 1, r.stdout)
     f.end()
+    # what comes with another content was not forwarded
+    f = Faulty("--corrupt-every", 10, "--corrupt-at", -19)
+    for most, status in ((11, 0), (9, 3)):
+        result(*common, "--max-loss", most, status=status)
+    f.end()
 
 
 globals()[sys.argv[2]]()

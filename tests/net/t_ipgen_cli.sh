@@ -104,6 +104,15 @@ criteria_body() {
 	grep -q "^ipgen: failed: --min-rate 1Gpps: 64 octets, direction 0: .* less$" err || atf_fail "$(cat err)"
 	gen 3 $to --max-latency 0
 	grep -q "^ipgen: failed: --max-latency 0 us: .* us more$" err || atf_fail "$(cat err)"
+	# what is known of the first second says nothing of the rest
+	"$BUILD/ipgen/ipgen" -T loop -R loop -t 600 -p 1000 --drain 0.2 --no-floor --nocurses --max-loss 0 >out 2>err &
+	local pid=$! got
+	for i in $(seq 300); do grep -q "^ *[1-9][0-9.]* " out && break; sleep 0.1; done
+	kill -INT $pid
+	got=0
+	wait $pid || got=$?
+	[ $got = 3 ] || atf_fail "stopped before its end: exit status $got"
+	grep -q "^ipgen: failed: 64 octets: stopped after .* s, before its end$" err || atf_fail "$(cat err)"
 	# nobody brings the packets back
 	gen 3 -T shmif:bus --saddr 10.0.0.1 --daddr 10.0.0.2 -n 10 -p 1000 --drain 0.2 --no-floor -q --fail-if-dropped --max-latency 1000 --min-rate 1
 	grep -q "^ipgen: failed: --max-loss 0 %: 64 octets, direction 0: 10 of 10 lost, 100 %$" err || atf_fail "$(cat err)"
