@@ -286,6 +286,7 @@ static const struct option_def defs[] = {
 	"figures of each flow, those with most loss first (20)"},
     {"script", 'S', TEXT, O(script), 0, 0, NULL, "FILE", "run a scenario"},
     {"http", 0, TEXT, O(http), 0, 0, NULL, "[ADDR:]PORT", "the live view as a page (ADDR: 127.0.0.1)"},
+    {"no-learning", 0, FLAG, O(no_learning), 0, 0, NULL, NULL, "do not send some packets before the first trial"},
     {"no-floor", 0, FLAG, O(no_floor), 0, 0, NULL, NULL, "do not measure the tester's own latency first"},
     {"rfc2544", 0, OPTIONAL, 0, 0, 0, set_rfc2544, "TEST,...",
 	"throughput, latency, loss, back-to-back, recovery, reset"},

@@ -31,7 +31,7 @@ struct options {
 	unsigned workers, queues, buffers, burst, mtu;
 	const char *cpus;
 
-	bool headless, json_lines, quiet, no_floor;
+	bool headless, json_lines, quiet, no_floor, no_learning;
 	const char *text, *json, *csv, *html, *rfc2544_json, *log;
 	const char *title, *dut, *script, *http;
 	bool flows_report;

@@ -12,6 +12,12 @@
 
 #define SAMPLES 7200 /* points of a report's plots; of a longer run each second one goes, again and again */
 
+#define LEARN_LEAST  16	  /* packets of a direction */
+#define LEARN_MOST   4096 /* and of so many flows */
+#define LEARN_PPS    5000
+#define LEARN_DRAIN  0.4
+#define LEARN_ROUNDS 3
+
 static unsigned stride, skipped; /* [c] of the samples of a run */
 
 static void
@@ -242,6 +248,52 @@ measure_floor(struct program *p)
 	p->live.floor = p->report.floor;
 }
 
+static bool
+has_gateway(const struct tport_spec *s)
+{
+	static const uint8_t none[16];
+
+	return memcmp(s->addr4.gateway, none, 4) != 0 || memcmp(s->addr6.gateway, none, 16) != 0;
+}
+
+/*
+ * Learning frames (RFC 2544 section 23): some of each flow, before anything counts, so that the device under test has asked for
+ * the hosts behind it; again where some were lost.
+ */
+static int
+learn(struct program *p, char *err, size_t errlen)
+{
+	static struct trial_result result;
+	struct trial_spec spec = {.drain = LEARN_DRAIN};
+	uint64_t lost = 1;
+	bool routed = false;
+	int error = set_rates(p, &spec, err, errlen);
+
+	for (unsigned i = 0; i < ntports; i++)
+		routed |= has_gateway(&tport[i].spec);
+	if (error != 0 || !routed || p->opts.no_learning || p->opts.traffic.replay != NULL)
+		return error;
+	spec.packets = LEARN_LEAST;
+	for (unsigned d = 0; error == 0 && d < p->dirs; d++) {
+		uint32_t flows = traffic_nflows(p->traffic[d]);
+
+		if (flows > spec.packets)
+			spec.packets = flows < LEARN_MOST ? flows : LEARN_MOST;
+		spec.pps[d] = LEARN_PPS;
+		spec.traffic[d] = traffic_resize(p->traffic[d], &p->sizes[d], err, errlen);
+		if (spec.traffic[d] == NULL)
+			error = -EINVAL;
+	}
+	for (unsigned i = 0; error == 0 && lost > 0 && i < LEARN_ROUNDS && !trial_quit(); i++) {
+		error = trial_run(&spec, &result, err, errlen);
+		lost = result.dir[0].count.lost + result.dir[1].count.lost;
+	}
+	for (unsigned d = 0; d < p->dirs; d++)
+		if (spec.traffic[d] != NULL)
+			traffic_free(trial_traffic_left(d, spec.traffic[d]));
+	return error;
+}
+
 int
 program_run(struct program *p, unsigned *failed, char *err, size_t errlen)
 {
@@ -249,6 +301,9 @@ program_run(struct program *p, unsigned *failed, char *err, size_t errlen)
 
 	*failed = 0;
 	measure_floor(p);
+	error = trial_quit() ? -EINTR : learn(p, err, errlen);
+	if (error != 0)
+		return error;
 	if (trial_quit())
 		return -EINTR;
 	headless_start(p);

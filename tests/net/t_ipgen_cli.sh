@@ -91,7 +91,7 @@ errors_body() {
 	wrong 1 "-T shmif:/nonexistent/bus: " -T shmif:/nonexistent/bus
 	wrong 1 "-T loop: an MTU of 9001 octets" -T loop --mtu 9001
 	wrong 1 "--rate 10 %: the line rate of -T shmif:bus is not known|.*line rate" -T shmif:bus --rate 10% --no-floor
-	wrong 1 "--http 127.0.0.1:99999: " -T loop --http 127.0.0.1:99999
+	wrong 2 "--http 127.0.0.1:99999: " -T loop --http 127.0.0.1:99999
 	atf_check -o match:"^ipgen " "$BUILD/ipgen/ipgen" --version
 	atf_check -o match:"^usage: ipgen" "$BUILD/ipgen/ipgen" --help
 }
@@ -169,7 +169,7 @@ router_body() {
 	shows R "2001:db8:1::2 " ndp -an
 	# addresses in the far port's network, which the router must ask for: the tester stands for them
 	gen 0 -T shmif:bus0,10.0.0.1,10.0.0.2/24 -R shmif:bus1,10.0.1.1,10.0.1.2/24 --saddr 10.0.0.50-10.0.0.53 --daddr 10.0.1.70-10.0.1.77 \
-		-n 160 -p 100 --warmup 1.5 --drain 0.5 --no-floor --json-lines
+		-n 160 -p 100 --drain 0.5 --no-floor --json-lines
 	clean out 160 1
 	shows R "10.0.1.77\) at " arp -an
 	# its addresses answer while it runs
