@@ -5,12 +5,14 @@
  * that the samples saw; else by the gap: a device that keeps packets for later loses fewer.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ipgen/procedure/run.h"
@@ -34,6 +36,7 @@ struct watch {
 	pid_t child;
 	int error; /* of posix_spawn */
 	int status;
+	char failed[64]; /* why the command did */
 	bool begun, ended, timeout;
 };
 
@@ -42,15 +45,69 @@ reset_ask(struct watch *w)
 {
 	const char *command = w->run->p->reset;
 	char *argv[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", (char *)(uintptr_t)command, NULL};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t dfl;
 
 	if (!command[0]) {
 		run_say(w->run, "reset the device now");
 		return;
 	}
 	run_say(w->run, "reset: %s", command);
-	w->error = posix_spawn(&w->child, "/bin/sh", NULL, NULL, argv, environ);
+	/* a group of its own: all of it can be ended */
+	w->error = posix_spawnattr_init(&attr);
+	if (!w->error) {
+		(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+		(void)posix_spawnattr_setpgroup(&attr, 0);
+		sigemptyset(&dfl);
+		sigaddset(&dfl, SIGPIPE);
+		(void)posix_spawnattr_setsigdefault(&attr, &dfl);
+		w->error = posix_spawn_file_actions_init(&files);
+	}
+	if (w->error)
+		return;
+	(void)posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	w->error = posix_spawn(&w->child, "/bin/sh", &files, &attr, argv, environ);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attr);
 	if (w->error)
 		w->child = 0;
+}
+
+/* A command that failed has reset nothing. */
+static void
+reset_poll(struct watch *w)
+{
+	if (w->child == 0 || waitpid(w->child, &w->status, WNOHANG) != w->child)
+		return;
+	w->child = 0;
+	if (WIFSIGNALED(w->status))
+		snprintf(w->failed, sizeof(w->failed), "the reset command: signal %d", WTERMSIG(w->status));
+	else if (WEXITSTATUS(w->status) != 0)
+		snprintf(w->failed, sizeof(w->failed), "the reset command: exit status %d", WEXITSTATUS(w->status));
+}
+
+/* It has done its work, or never will: it gets a moment to end by itself, one to end when told to, and is ended. */
+static void
+reset_end(struct watch *w)
+{
+	const struct timespec moment = {.tv_nsec = 20000000};
+
+	for (unsigned i = 0; i < 20 && w->child != 0; i++) {
+		if (i < 10)
+			reset_poll(w);
+		else if (waitpid(w->child, &w->status, WNOHANG) == w->child)
+			w->child = 0;
+		if (w->child != 0 && i == 9)
+			kill(-w->child, SIGTERM);
+		if (w->child != 0)
+			nanosleep(&moment, NULL);
+	}
+	if (w->child == 0)
+		return;
+	kill(-w->child, SIGKILL);
+	waitpid(w->child, &w->status, 0);
+	w->child = 0;
 }
 
 static void
@@ -65,8 +122,7 @@ observe(void *arg, const struct trial_sample *s)
 		w->begun = true;
 		w->first = w->last = s->at - s->seconds;
 	}
-	if (w->child > 0 && waitpid(w->child, &w->status, WNOHANG) == w->child)
-		w->child = 0;
+	reset_poll(w);
 	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
 		got += (double)s->second[d].received;
 		sent += (double)s->second[d].sent;
@@ -87,7 +143,7 @@ observe(void *arg, const struct trial_sample *s)
 		w->timeout = s->at - w->asked > (w->run->p->reset[0] ? COMMAND : BY_HAND);
 	else if (w->down >= 0 && w->up < 0)
 		w->timeout = s->at - w->down > LONGEST;
-	w->ended = w->timeout || w->error || (w->up >= 0 && s->at - w->up >= STEADY);
+	w->ended = w->timeout || w->error || (w->failed[0] && w->down < 0) || (w->up >= 0 && s->at - w->up >= STEADY);
 	if (w->ended)
 		trial_stop(false);
 }
@@ -115,6 +171,8 @@ why_not(const struct watch *w, const struct trial_result *r)
 {
 	if (w->error)
 		return "the reset command could not be run";
+	if (w->failed[0] && w->down < 0)
+		return w->failed;
 	if (w->timeout && w->down < 0)
 		return "no outage was seen after the reset";
 	if (w->timeout)
@@ -157,10 +215,7 @@ reset_run(struct run *run)
 	}
 	rc = run_once(run, &spec, &r);
 	trial_unobserve(observe, &w);
-	if (w.child > 0) { /* it has done its work, or never will */
-		kill(w.child, SIGTERM);
-		waitpid(w.child, &w.status, 0);
-	}
+	reset_end(&w);
 	if (rc < 0 && rc != -EINTR)
 		return rc;
 	why = why_not(&w, &r);

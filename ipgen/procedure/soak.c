@@ -24,6 +24,7 @@ struct soak {
 	double pps;
 	struct sums row, plot;
 	unsigned rows;
+	uint64_t lost[TRIAL_DIRS];    /* told in rows so far: what seems lost and comes late is told once at most */
 	double first_mean, last_mean; /* latency of the first and the last row, ns */
 	int error;
 };
@@ -47,6 +48,7 @@ add_counts(struct trial_counts *a, const struct trial_counts *b)
 	a->misdelivered += b->misdelivered;
 	a->stale += b->stale;
 	a->fragments += b->fragments;
+	a->late += b->late;
 }
 
 /* Percentiles of a longer time cannot be had from those of its parts: the greatest part's stands for it. */
@@ -106,8 +108,8 @@ row_of(struct soak *k)
 		struct trial_direction *o = &r.dir[d];
 
 		o->count = s->second[d];
-		if ((int64_t)o->count.lost < 0) /* what seemed lost before came late */
-			o->count.lost = 0;
+		o->count.lost = s->total[d].lost > k->lost[d] ? s->total[d].lost - k->lost[d] : 0;
+		k->lost[d] += o->count.lost;
 		o->latency = s->latency[d];
 		o->tx_pps = (double)s->second[d].sent / s->seconds;
 		o->rx_pps = (double)s->second[d].received / s->seconds;
