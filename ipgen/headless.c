@@ -182,10 +182,10 @@ summary_direction(struct program *p, const struct report_row *row, unsigned d)
 	put(p, "  %-14s %llu (by %llu at most), %llu duplicate, %llu corrupt, %llu misdelivered", "reordered",
 	    (unsigned long long)c->reordered, (unsigned long long)c->reorder_max, (unsigned long long)c->duplicate,
 	    (unsigned long long)c->corrupt, (unsigned long long)c->misdelivered);
-	if (c->unattributed + c->stale + c->fragments > 0)
-		put(p, "  %-14s %llu unattributed, %llu of another trial, %llu fragments", "besides",
-		    (unsigned long long)c->unattributed, (unsigned long long)c->stale,
-		    (unsigned long long)c->fragments);
+	if (c->unattributed + c->stale + c->fragments + c->late > 0)
+		put(p, "  %-14s %llu unattributed, %llu too late to tell, %llu of another trial, %llu fragments",
+		    "besides", (unsigned long long)c->unattributed, (unsigned long long)c->late,
+		    (unsigned long long)c->stale, (unsigned long long)c->fragments);
 	latency_line(p, "latency", &t->latency);
 	put(p, "  %-14s median %u, max %u packets; %llu in 10 ms at most", "burst", t->burst_median, t->burst_max,
 	    (unsigned long long)t->peak10ms);

@@ -101,6 +101,7 @@ counts_set(json_t *o, const struct trial_counts *c)
 	o = set(o, "unattributed", count(c->unattributed));
 	o = set(o, "stale", count(c->stale));
 	o = set(o, "fragments", count(c->fragments));
+	o = set(o, "late", count(c->late));
 	o = set(o, "tx_full", count(c->tx_full));
 	return set(o, "slipped", count(c->slipped));
 }

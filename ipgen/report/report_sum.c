@@ -79,6 +79,7 @@ counts_add(struct trial_counts *a, const struct trial_counts *b)
 	a->misdelivered += b->misdelivered;
 	a->stale += b->stale;
 	a->fragments += b->fragments;
+	a->late += b->late;
 }
 
 static bool
