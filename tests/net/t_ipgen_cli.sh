@@ -157,7 +157,7 @@ router() { # R between bus0 and bus1
 
 test_case router "a router between: gateways are found both ways, what it asks is answered, nothing is lost"
 router_body() {
-	local T R
+	local T R want n
 	router
 	T=shmif:bus0,10.0.0.1,10.0.0.2/24,2001:db8::1,2001:db8::2/64
 	R=shmif:bus1,10.0.1.1,10.0.1.2/24,2001:db8:1::1,2001:db8:1::2/64
@@ -172,6 +172,14 @@ router_body() {
 		-n 160 -p 100 --drain 0.5 --no-floor --json-lines
 	clean out 160 1
 	shows R "10.0.1.77\) at " arp -an
+	# learning frames go before, unless they are not wanted, and count nowhere
+	for want in "10 --no-learning" "26 "; do
+		gen 0 -T shmif:bus0,10.0.0.1,10.0.0.2/24 -R shmif:bus1,10.0.1.1,10.0.1.2/24 --dport $((4000 + ${want%% *})) -n 10 -p 100 ${want#* } \
+			--drain 0.5 --no-floor --json-lines
+		clean out 10 1
+		n=$("$BUILD/smpnet" dumpbus bus1 | tcpdump -n -r - "udp dst port $((4000 + ${want%% *}))" 2>/dev/null | wc -l)
+		[ "$n" = "${want%% *}" ] || atf_fail "$n packets through the router, not ${want%% *}"
+	done
 	# its addresses answer while it runs
 	"$BUILD/ipgen/ipgen" -T $T -R $R -p 100 -t 60 --no-floor -q >ping.out 2>ping.err &
 	echo $! >ipgen.pid
