@@ -20,10 +20,11 @@ struct driver {
 	struct mlr m;
 	double spent; /* seconds of trials with what belongs to them */
 	unsigned trials;
-	unsigned voids; /* loads that the tester missed though it has reached more */
-	bool tester;	/* Max Load is what the tester can */
-	double whole;	/* the most that the tester sent short of a load and that came back whole; 0: none */
-	unsigned row;	/* of that trial */
+	unsigned voids;	 /* loads that the tester missed though it has reached more */
+	bool tester;	 /* Max Load is what the tester can */
+	double whole;	 /* the most that the tester sent short of a load and that came back whole; 0: none */
+	unsigned row;	 /* of that trial */
+	unsigned shorts; /* such trials before any that was a verdict */
 	bool late, stopped, link;
 };
 
@@ -100,6 +101,9 @@ step(struct driver *d)
 			d->whole = run_offered(run, &r);
 			d->row = run->row;
 		}
+		/* it falls short of what it sent before, too: there is no load that it reaches */
+		if (run->clean && d->m.n == 0 && d->shorts++ > 0)
+			return 1;
 		if (ask.pps <= run->reached && ++d->voids < VOIDS)
 			return 0;
 		return limit(d, ask.pps, &r) < 0 ? 1 : 0;

@@ -277,6 +277,7 @@ test_irregular(void **state)
 	assert_string_equal(result("NDR")->note, "NDR: irregular: the tester's limit");
 	assert_true(result("NDR")->value < 0.51 * trial_line_pps(0, 64));
 	assert_true(result("NDR")->value > 0.49 * trial_line_pps(0, 64));
+	assert_int_equal(sim.trials, 2 * 3);
 
 	begin(); /* it slips a little: what is told is what was sent */
 	sim.duty = 0.993;
