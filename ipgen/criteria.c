@@ -67,6 +67,15 @@ judge_rate(struct judgement *j, const struct report_row *row, unsigned dir, doub
 		    where(row, dir, at, sizeof(at)), pps, least, (1 - pps / least) * 100);
 }
 
+/* Of the whole time of sending: a device that stopped forwarding in the midst has not received at the rate until then. */
+static double
+received_rate(const struct trial_result *r, unsigned dir)
+{
+	const struct trial_direction *t = &r->dir[dir];
+
+	return r->seconds > 0 ? fmin(t->rx_pps, (double)t->count.received / r->seconds) : t->rx_pps;
+}
+
 static void
 judge_latency(struct judgement *j, const struct report_row *row, unsigned dir)
 {
@@ -107,7 +116,7 @@ criteria_judge(const struct program *p)
 			if (o->has_max_loss && run)
 				judge_loss(&j, row, d);
 			if (o->has_min_rate && (run || value))
-				judge_rate(&j, row, d, run ? row->result.dir[d].rx_pps : row->value / p->dirs);
+				judge_rate(&j, row, d, run ? received_rate(&row->result, d) : row->value / p->dirs);
 			if (o->has_max_latency && (run || row->test == REPORT_LATENCY))
 				judge_latency(&j, row, d);
 		}

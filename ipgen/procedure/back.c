@@ -18,6 +18,8 @@ struct back {
 	uint64_t longest; /* frames of one direction */
 	double slowest;	  /* the slowest burst's share of the rate */
 	bool tester, stopped, link;
+	bool own;		  /* the last burst was no verdict: the tester's side lost of it */
+	bool limited;		  /* a search ended at such a burst */
 	struct trial_result last; /* the last that passed */
 	unsigned row;		  /* of it */
 };
@@ -38,7 +40,8 @@ burst(struct back *b, uint64_t n, bool *passed)
 	if (rc < 0)
 		return rc;
 	*passed = v == VERDICT_PASS;
-	b->tester |= v == VERDICT_TESTER;
+	b->own = v == VERDICT_TESTER;
+	b->tester |= b->own;
 	b->stopped |= v == VERDICT_STOP;
 	b->link |= v == VERDICT_LINK;
 	if (*passed) {
@@ -59,7 +62,7 @@ static int
 longest(struct back *b, uint64_t guess, uint64_t *result)
 {
 	uint64_t low = 0, high = b->longest + 1, step, n;
-	bool passed;
+	bool passed, own = false;
 	int rc;
 
 	n = guess && guess < b->longest ? guess : b->longest;
@@ -68,10 +71,12 @@ longest(struct back *b, uint64_t guess, uint64_t *result)
 		rc = burst(b, n, &passed);
 		if (rc < 0)
 			return rc;
-		if (passed)
+		if (passed) {
 			low = n;
-		else
+		} else {
 			high = n;
+			own = b->own;
+		}
 		if (high - low <= 1)
 			break;
 		if (guess && (low == 0 || high == b->longest + 1)) { /* outwards */
@@ -85,6 +90,7 @@ longest(struct back *b, uint64_t guess, uint64_t *result)
 		}
 	}
 	*result = low;
+	b->limited |= own;
 	return 0;
 }
 
@@ -106,6 +112,8 @@ finish(struct back *b, double sum, unsigned n, uint64_t least, uint64_t most, do
 		snprintf(row.note, sizeof(row.note), "the tester's limit: its own side loses packets of bursts");
 	else if (!n)
 		snprintf(row.note, sizeof(row.note), b->link ? "a link was lost" : "stopped");
+	else if (b->limited)
+		snprintf(row.note, sizeof(row.note), "the tester's limit: its own side loses packets of longer bursts");
 	else if (run->max_is_tester)
 		snprintf(row.note, sizeof(row.note), "the line rate is not known: bursts as fast as the tester sends");
 	else if (b->slowest < 0.99)

@@ -125,6 +125,13 @@ def criteria():
     lines = [json.loads(x) for x in r.stdout.splitlines() if x.startswith("{")]
     check("lines of JSON", len(lines) >= 1, r.stdout)
     f.end()
+    # a device that stops in the midst has not forwarded at the rate until then
+    f = Faulty("--outage-after", 200, "--outage-for", 60000)
+    result(*common, "--min-rate", 1, status=0)
+    f.end()
+    f = Faulty("--outage-after", 200, "--outage-for", 60000)
+    result(*PORTS, "-n", 6000, "-p", 3000, "--drain", 0.5, "--no-floor", "--min-rate", 2500, status=3)
+    f.end()
     # what comes with another content was not forwarded
     f = Faulty("--corrupt-every", 10, "--corrupt-at", -19)
     for most, status in ((11, 0), (9, 3)):

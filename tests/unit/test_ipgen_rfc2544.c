@@ -546,6 +546,12 @@ test_back(void **state)
 	sim.buffer = 5000;
 	p.bursts = 2;
 	assert_non_null(strstr(run(REPORT_BACK)->note, "the tester's limit: bursts went at"));
+
+	/* what its own side loses of longer bursts is not the device's buffer */
+	begin(64);
+	sim.own_pps = 2e6;
+	p.bursts = 2;
+	assert_non_null(strstr(run(REPORT_BACK)->note, "the tester's limit: its own side"));
 }
 
 static void
