@@ -28,7 +28,8 @@ struct trial_spec {
 	uint64_t packets;		     /* of each direction; 0: no limit */
 	double warmup;	 /* seconds at the same rate before, not counted (its packets are waited for too) */
 	double ramp;	 /* seconds within warmup in which the rate grows from nothing */
-	double drain;	 /* seconds without an arrival after which what is missing is lost; < 0: 2 */
+	double drain;	 /* seconds without an arrival after which what is missing is lost; < 0: 2.  Four times so
+			    many without a packet that had not come before */
 	double interval; /* seconds from one sample to the next; 0: 1, or what the command line says; 0.01 at least */
 	unsigned burst;	 /* most packets at once; 0: 32 */
 	bool sample;	 /* tell observers each second */
@@ -74,12 +75,13 @@ struct trial_direction {
 
 struct trial_result {
 	struct trial_direction dir[TRIAL_DIRS];
-	uint64_t other;		/* frames that are none of ours: ARP, ND, hosts'; seen at any port */
-	uint64_t tester_lost;	/* of those that the tester itself lost after the device gave them: rings, buffers */
-	uint64_t device_missed; /* rx_missed, rx_nobuf and rx_errors of the ports: lost at our own device */
-	double seconds;		/* in which was sent */
-	bool interrupted;	/* trial_stop or a signal */
-	bool link_lost;		/* a port's link went down while it ran */
+	uint64_t other;	      /* frames that are none of ours: ARP, ND, hosts'; seen at any port */
+	uint64_t tester_lost; /* of those that the tester itself lost after the device gave them: rings, buffers */
+	uint64_t
+	    device_missed; /* lost at our own devices, rx_missed, rx_nobuf, rx_errors; taken, not sent: tx_errors */
+	double seconds;	   /* in which was sent */
+	bool interrupted;  /* trial_stop or a signal */
+	bool link_lost;	   /* a port's link went down while it ran */
 };
 
 /* One interval, a second where the spec does not say another, and the totals. */

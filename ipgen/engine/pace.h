@@ -85,6 +85,22 @@ pace_rate(struct pace *p, uint64_t first, double pps, unsigned burst)
 	pace_forget(p);
 }
 
+/*
+ * => from now on at another rate, or at the same after a pause.  As much of the present distance as was left is left of the
+ *    new one: however often the rate is changed, it adds no packet.  What was late is forgotten
+ */
+static inline void
+pace_change(struct pace *p, uint64_t now, double pps, unsigned burst)
+{
+	double left = pps > 0 ? 0 : 1; /* 0: what was due is not any more */
+
+	if (p->per_tick > 0 && (int64_t)(p->due - now) > 0)
+		left = (double)(p->due - now) * p->per_tick;
+	pace_rate(p, now, pps, burst);
+	if (left > 0 && p->per_tick > 0)
+		p->due += (uint64_t)((left < 1 ? left : 1) / p->per_tick);
+}
+
 /* The window moved: what is older is forgotten. */
 static inline void
 pace_move(struct pace *p, uint64_t part)

@@ -28,11 +28,12 @@
 #define LEAD_MS	  5  /* from the order to send to the first packet: every worker is there then */
 #define LINGER_MS 20 /* without an arrival, after all has come back: what was sent twice may follow */
 #define DRAIN_S	  2.0
+#define DRAINS	  4 /* so many times the drain without a first arrival, whatever else comes: a network may go round */
 
 struct trial_run trial;
 static bool quit;		   /* [c] */
 static unsigned trials;		   /* [c] magics used */
-static uint32_t flows[TRIAL_DIRS]; /* [c] of the last trial */
+static uint32_t flows[TRIAL_DIRS]; /* [c] of the last trial that began, if none was refused since */
 
 static uint64_t
 ticks(double seconds)
@@ -78,7 +79,8 @@ trial_device_lost(const struct trial_ports *ports)
 		for (unsigned q = 0; q < PORT_MAXQ; q++) {
 			const struct port_qstats *st = &ports->port[i]->qstats[q];
 
-			n += mp_read(&st->rx_errors) + mp_read(&st->rx_nobuf) + mp_read(&st->rx_missed);
+			n += mp_read(&st->rx_errors) + mp_read(&st->rx_nobuf) + mp_read(&st->rx_missed) +
+			     mp_read(&st->tx_errors);
 		}
 	return n;
 }
@@ -136,6 +138,25 @@ all_back(const struct trial_counts *c)
 	return true;
 }
 
+/* When the last packet came that had not come before, as far as it was looked for. */
+static uint64_t
+first_arrival(const struct trial_counts *c, uint64_t now)
+{
+	uint64_t n = 0;
+
+	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
+		uint64_t warm = rx_warm(d);
+
+		n += c[d].unique + c[d].late < c[d].sent ? c[d].unique + c[d].late : c[d].sent;
+		n += warm < trial.tx[d].warm ? warm : trial.tx[d].warm;
+	}
+	if (n != trial.arrived || trial.arrived_at == 0) {
+		trial.arrived = n;
+		trial.arrived_at = now;
+	}
+	return trial.arrived_at;
+}
+
 /* => is the waiting over? */
 static bool
 drained(uint64_t now)
@@ -149,10 +170,10 @@ drained(uint64_t now)
 	quiet = (int64_t)(now - last) < 0 ? 0 : now - last;
 	if (quiet >= ticks(drain))
 		return true;
-	if (quiet < mp_tsc_hz / 1000 * LINGER_MS)
-		return false;
 	trial_counts_now(c, &other, &lost);
-	return all_back(c);
+	if (now - first_arrival(c, now) >= ticks(drain * DRAINS))
+		return true;
+	return quiet >= mp_tsc_hz / 1000 * LINGER_MS && all_back(c);
 }
 
 static void
@@ -261,7 +282,7 @@ trial_begin(const struct trial_ports *ports, const struct trial_spec *spec, char
 		trial.traffic[d] = tx.traffic[d] = spec->traffic[d];
 		rx.traffic[d] = spec->traffic[d];
 		trial.asked[d] = tx.pps[d] = spec->pps[d];
-		flows[d] = spec->traffic[d] != NULL ? traffic_nflows(spec->traffic[d]) : 0;
+		flows[d] = 0;
 	}
 	if (link_down()) {
 		snprintf(err, errlen, "a port's link is down");
@@ -269,6 +290,8 @@ trial_begin(const struct trial_ports *ports, const struct trial_spec *spec, char
 	}
 	if ((r = rx_prepare(&rx, err, errlen)) != 0 || (r = tx_prepare(&tx, err, errlen)) != 0)
 		return r;
+	for (unsigned d = 0; d < TRIAL_DIRS; d++)
+		flows[d] = spec->traffic[d] != NULL ? traffic_nflows(spec->traffic[d]) : 0;
 	trial.device_lost = trial_device_lost(ports);
 	trial.running = true;
 	rx_open();

@@ -34,6 +34,8 @@ struct trial_run {
 	bool over;
 	uint64_t start;	      /* TSC */
 	uint64_t sent_at;     /* TSC when all_sent was seen */
+	uint64_t arrived;     /* then: first arrivals so far */
+	uint64_t arrived_at;  /* TSC when it last changed */
 	uint64_t device_lost; /* what the devices had lost before */
 };
 extern struct trial_run trial;

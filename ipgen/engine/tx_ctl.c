@@ -285,7 +285,7 @@ order_rate(struct worker *w, struct mp_call *call)
 
 	q->pps = o->pps;
 	if (q->phase != TX_WAIT)
-		pace_rate(&q->pace, rte_rdtsc(), q->pps, q->burst);
+		pace_change(&q->pace, rte_rdtsc(), q->pps, q->burst);
 	else
 		pace_distance(&q->pace, q->pps, q->burst);
 }
@@ -333,7 +333,7 @@ order_pause(struct worker *w, struct mp_call *call)
 	struct tx_order *o = (struct tx_order *)call;
 
 	if (o->q->paused && !o->pause && o->q->phase != TX_WAIT)
-		pace_rate(&o->q->pace, rte_rdtsc(), o->q->pps, o->q->burst);
+		pace_change(&o->q->pace, rte_rdtsc(), o->q->pps, o->q->burst);
 	o->q->paused = o->pause;
 }
 

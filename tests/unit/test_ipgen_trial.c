@@ -33,6 +33,9 @@ static struct trial_result result;
 static uint16_t (*real_tx)(struct port *, uint16_t, struct rte_mbuf **, uint16_t);
 static _Atomic unsigned refuse, drop; /* once in so many bursts, packets; 0: never */
 static _Atomic unsigned dropped;
+static _Atomic bool tells;	     /* what it drops it counts as an error of its own */
+static _Atomic bool round_and_round; /* the last frame that came comes again, each millisecond */
+static uint16_t (*real_rx)(struct port *, uint16_t, struct rte_mbuf **, uint16_t);
 
 static uint16_t
 faulty_tx(struct port *port, uint16_t q, struct rte_mbuf **m, uint16_t n)
@@ -46,10 +49,32 @@ faulty_tx(struct port *port, uint16_t q, struct rte_mbuf **m, uint16_t n)
 		if (drop != 0 && ++packets % drop == 0) {
 			rte_pktmbuf_free(m[taken]);
 			dropped++;
+			if (tells)
+				mp_add(&port->qstats[q].tx_errors, 1);
 		} else if (real_tx(port, q, &m[taken], 1) == 0)
 			break;
 	}
 	return taken;
+}
+
+static uint16_t
+faulty_rx(struct port *port, uint16_t q, struct rte_mbuf **m, uint16_t n)
+{
+	static _Thread_local uint8_t frame[64];
+	static _Thread_local uint64_t at;
+	uint16_t got = real_rx(port, q, m, n);
+
+	if (!round_and_round)
+		return got;
+	if (got > 0)
+		memcpy(frame, rte_pktmbuf_mtod(m[got - 1], void *), 60);
+	else if (frame[12] != 0 && rte_rdtsc() - at > mp_tsc_hz / 1000 &&
+		 (m[0] = rte_pktmbuf_alloc(mp_self->pool)) != NULL) {
+		memcpy(rte_pktmbuf_append(m[0], 60), frame, 60);
+		at = rte_rdtsc();
+		got = 1;
+	}
+	return got;
 }
 
 static struct port_ops faulty_ops;
@@ -72,6 +97,8 @@ setup(void **state)
 	faulty_ops = *pair.port[0]->ops;
 	real_tx = faulty_ops.tx_burst;
 	faulty_ops.tx_burst = faulty_tx;
+	real_rx = faulty_ops.rx_burst;
+	faulty_ops.rx_burst = faulty_rx;
 	pair.port[0]->ops = pair.port[1]->ops = alone.port[0]->ops = &faulty_ops;
 	attach(pair.port[0], "loop0", &pair.ifp[0]);
 	attach(pair.port[1], "loop1", &pair.ifp[1]);
@@ -349,6 +376,83 @@ test_live(void **state)
 }
 
 static void
+at_each(void *arg, const struct trial_sample *s)
+{
+	seen.n++;
+	if (seen.what == PAUSE) {
+		assert_int_equal(trial_pause(true), 0);
+		assert_int_equal(trial_pause(false), 0);
+	} else if (seen.what == STOP) {
+		if (seen.n == 3)
+			assert_int_equal(trial_set_rate(0, 0), 0);
+	} else
+		assert_int_equal(trial_set_rate(0, seen.n & 1 ? 10.5 : 10), 0);
+}
+
+/* However often the rate is changed, or sending paused, no packet leaves that the rates do not allow. */
+static void
+test_often(void **state)
+{
+	struct trial_spec spec = {.seconds = 0.5, .pps = {10}, .drain = 0.1, .interval = 0.01, .sample = true};
+
+	spec.traffic[0] = build(&pair, 4, 17, 1, "64", false);
+	assert_int_equal(trial_observe(at_each, NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		memset(&seen, 0, sizeof(seen));
+		seen.what = i == 0 ? CHANGE : i == 1 ? PAUSE : STOP;
+		run(&pair, &spec);
+		assert_clean(0, result.dir[0].count.sent, false);
+		/* at 0, 100, 200, 300 and 400 ms; a rate of 0 sends nothing more */
+		assert_true(result.dir[0].count.sent <= (i < 2 ? 6 : 1 + seen.n));
+		if (i == 2)
+			assert_true(result.dir[0].count.sent <= 5);
+	}
+	trial_unobserve(at_each, NULL);
+	traffic_free(spec.traffic[0]);
+}
+
+/* A network in which a frame goes round for ever: the trial ends all the same. */
+static void
+test_round(void **state)
+{
+	struct trial_spec spec = {.packets = 100, .pps = {100000}, .drain = 0.3};
+
+	round_and_round = true;
+	drop = 30;
+	dropped = 0;
+	spec.traffic[0] = build(&pair, 4, 17, 1, "64", false);
+	run(&pair, &spec);
+	round_and_round = false;
+	drop = 0;
+	assert_true(dropped > 0);
+	assert_int_equal(result.dir[0].count.sent, 100);
+	assert_int_equal(result.dir[0].count.unique, 100 - dropped);
+	assert_int_equal(result.dir[0].count.lost, dropped);
+	assert_true(result.dir[0].count.duplicate > 0);
+	assert_int_equal(result.dir[0].count.received, 100 - dropped + result.dir[0].count.duplicate);
+	traffic_free(spec.traffic[0]);
+}
+
+/* What the device takes and says it could not send is no loss of what is tested. */
+static void
+test_own_loss(void **state)
+{
+	struct trial_spec spec = {.packets = 1000, .pps = {100000}, .drain = 0.05};
+
+	drop = 9;
+	tells = true;
+	dropped = 0;
+	spec.traffic[0] = build(&pair, 4, 17, 1, "64", false);
+	run(&pair, &spec);
+	drop = 0;
+	tells = false;
+	assert_true(dropped > 50);
+	assert_int_equal(result.dir[0].count.lost, dropped);
+	assert_int_equal(result.device_missed, dropped);
+	traffic_free(spec.traffic[0]);
+}
+
+static void
 test_floor(void **state)
 {
 	struct trial_latency l;
@@ -419,6 +523,9 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_dropped),
 	    cmocka_unit_test(test_live),
+	    cmocka_unit_test(test_often),
+	    cmocka_unit_test(test_round),
+	    cmocka_unit_test(test_own_loss),
 	    cmocka_unit_test(test_floor),
 	    cmocka_unit_test(test_wrong),
 	    cmocka_unit_test(test_end),
