@@ -101,16 +101,17 @@ static int
 parse_pair(
     const char *name, const char *s, const char *gw, const char *own, struct tport_spec *spec, char *err, size_t errlen)
 {
-	uint8_t gateway[16] = {0}, addr[16] = {0}, plen = 0;
+	uint8_t gateway[16] = {0}, addr[16] = {0}, plen = 0, peer[6];
 	struct tport_addr *a;
 	int gfamily = 0, family = 0;
+	bool is_link = false;
 
 	if (gw[0] != '\0' && (gfamily = family_of(gw, gateway)) == 0) {
-		if (!lladdr(gw, spec->peer))
+		if (!lladdr(gw, peer))
 			return refuse(name, s, gw, "a gateway is an IPv4, IPv6 or link address", err, errlen);
-		if (spec->peer[0] & 1)
+		if (peer[0] & 1)
 			return refuse(name, s, gw, "a group address cannot be the gateway's", err, errlen);
-		spec->has_peer = true;
+		is_link = true;
 	}
 	if (own != NULL && own[0] != '\0') {
 		if (parse_addr(own, addr, &family, &plen) != 0)
@@ -124,6 +125,10 @@ parse_pair(
 		return refuse(name, s, gw, "not an address that a host can have", err, errlen);
 	if (gfamily != 0 && family != 0 && gfamily != family)
 		return refuse(name, s, own, "gateway and address are one IPv4 and one IPv6", err, errlen);
+	if (is_link) {
+		memcpy(spec->peer[family == 6], peer, 6);
+		spec->has_peer[family == 6] = true;
+	}
 	if (gfamily == 0 && family == 0)
 		return 0;
 	a = (gfamily != 0 ? gfamily : family) == 4 ? &spec->addr4 : &spec->addr6;

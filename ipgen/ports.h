@@ -36,15 +36,14 @@ struct tport_spec {
 	bool take;
 	unsigned queues; /* 0: as many as workers */
 	struct tport_addr addr4, addr6;
-	bool has_peer; /* the gateway was given by its link address */
-	uint8_t peer[6];
+	bool has_peer[2]; /* IPv4's, IPv6's gateway was given by its link address */
+	uint8_t peer[2][6];
 	unsigned ntags;
 	struct traffic_tag tag[TRAFFIC_MAXTAGS];
 	unsigned mtu;	   /* 0: as it is */
 	bool mtu_soft;	   /* less is no error: what the device carries at most then */
 	uint64_t linerate; /* bits/s; 0: as the device says */
 	bool promisc;	   /* frames for other link addresses are wanted too (replay) */
-	uint8_t family;	   /* 6: frames go to IPv6's gateway where there are two; else to IPv4's */
 };
 
 struct tport {
@@ -53,8 +52,8 @@ struct tport {
 	struct ifnet *ifp;	/* [I] */
 	unsigned index;		/* [I] 0 or 1 */
 	uint8_t lladdr[6];	/* [I] ours */
-	uint8_t peer[6];	/* [c] where frames go: the gateway's, or the other port's */
-	bool resolved;		/* [c] peer is known */
+	uint8_t peer[2][6];	/* [c] where frames of IPv4, of IPv6 go: the gateway's, or the other port's */
+	bool resolved;		/* [c] peers are known */
 };
 
 extern struct tport tport[TPORTS]; /* [I] after tports_open */

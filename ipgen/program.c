@@ -198,10 +198,8 @@ program_plan(struct program *p, char *err, size_t errlen)
 	}
 	if (o->allnet && plan_allnet(p, err, errlen) != 0)
 		return -EINVAL;
-	for (unsigned i = 0; i < o->nports; i++) {
-		o->port[i].family = (uint8_t)p->family;
+	for (unsigned i = 0; i < o->nports; i++)
 		o->port[i].promisc = o->traffic.replay_raw;
-	}
 	return plan_sizes(p);
 }
 

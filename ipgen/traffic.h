@@ -73,6 +73,7 @@ struct traffic_spec {
 
 struct traffic_link {
 	uint8_t src[6], dst[6]; /* link addresses */
+	uint8_t gate6[6];	/* where frames of IPv6 go; all 0: to dst as well */
 	bool has4, has6;	/* own and the far port's addresses, for defaults */
 	uint8_t src4[4], dst4[4], src6[16], dst6[16];
 	unsigned mtu; /* what z of RFC 6985 stands for; 0: 1500 */

@@ -261,22 +261,22 @@ resolved(void *arg)
 	return all;
 }
 
-/* Where a port's frames go, when all is known. */
+/* Where a port's frames of a family go, when all is known: where that family has no gateway, to the other's. */
 static void
-set_peer(unsigned i)
+set_peer(unsigned i, unsigned k)
 {
 	struct tport *t = &tport[i];
-	const struct neigh_port *p = &ports[i];
-	unsigned first = t->spec.family == 6 ? 1 : 0;
+	const uint8_t *to = tport[ntports - 1 - i].lladdr;
 
-	if (t->spec.has_peer)
-		memcpy(t->peer, t->spec.peer, 6);
-	else if (p->gateway[first].found)
-		memcpy(t->peer, p->gateway[first].lladdr, 6);
-	else if (p->gateway[!first].found)
-		memcpy(t->peer, p->gateway[!first].lladdr, 6);
-	else
-		memcpy(t->peer, tport[ntports - 1 - i].lladdr, 6);
+	for (unsigned n = 2; n-- > 0;) {
+		unsigned of = n == 0 ? k : !k;
+
+		if (t->spec.has_peer[of])
+			to = t->spec.peer[of];
+		else if (ports[i].gateway[of].found)
+			to = ports[i].gateway[of].lladdr;
+	}
+	memcpy(t->peer[k], to, 6);
 	t->resolved = true;
 }
 
@@ -291,7 +291,7 @@ neigh_resolve(double wait, char *err, size_t errlen)
 		ports[i].asked = 0;
 		for (unsigned k = 0; k < 2; k++) {
 			ports[i].gateway[k].found = false;
-			ports[i].gateway[k].wanted = !tport[i].spec.has_peer &&
+			ports[i].gateway[k].wanted = !tport[i].spec.has_peer[k] &&
 						     has_gateway(k == 0 ? &tport[i].spec.addr4 : &tport[i].spec.addr6);
 		}
 	}
@@ -311,8 +311,8 @@ neigh_resolve(double wait, char *err, size_t errlen)
 			}
 	if (error != 0)
 		return error;
-	for (unsigned i = 0; i < ntports; i++)
-		set_peer(i);
+	for (unsigned i = 0; i < 2 * ntports; i++)
+		set_peer(i / 2, i % 2);
 	return 0;
 }
 

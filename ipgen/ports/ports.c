@@ -309,7 +309,8 @@ tports_link(unsigned dir, struct traffic_link *link)
 	    .has6 = from->spec.addr6.set && to->spec.addr6.set,
 	};
 	memcpy(link->src, from->lladdr, 6);
-	memcpy(link->dst, from->peer, 6);
+	memcpy(link->dst, from->peer[0], 6);
+	memcpy(link->gate6, from->peer[1], 6);
 	memcpy(link->src4, from->spec.addr4.addr, 4);
 	memcpy(link->dst4, to->spec.addr4.addr, 4);
 	memcpy(link->src6, from->spec.addr6.addr, 16);

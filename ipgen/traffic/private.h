@@ -42,7 +42,7 @@ struct traffic_sets {
 	uint8_t proto, tos, ttl;
 	unsigned ntags;
 	struct traffic_tag tag[TRAFFIC_MAXTAGS];
-	uint8_t src[6], dst[6];
+	uint8_t src[6], dst[2][6]; /* dst of IPv4, of IPv6 */
 	unsigned mtu;
 };
 
@@ -75,6 +75,8 @@ void block_flow(const struct flow_block *, unsigned proto, uint64_t i, struct fl
 /* => n of the combinations, n at most as many as they are; 0 or -ENOMEM */
 int flow_list_random(const struct flow_blocks *, unsigned proto, uint64_t seed, struct flow *, uint32_t n);
 
+/* => the link address that frames of a family go to */
+const uint8_t *traffic_gate(const struct traffic_link *, unsigned family);
 /* => templates, order and sizes of t from its sets; 0 or -errno with err */
 int traffic_templates(struct traffic *, const struct traffic_sizes *, char *err, size_t errlen);
 /* => the frames of a size list: order and distinct sizes, both allocated */

@@ -54,17 +54,26 @@ grow(void **p, uint64_t *room, uint64_t need, size_t size)
 	return 0;
 }
 
+/* => the type behind the tags, and in *off where it stands */
+static unsigned
+frame_type(const uint8_t *p, uint32_t len, uint32_t *off)
+{
+	unsigned type = p[*off] << 8 | p[*off + 1];
+
+	while ((type == 0x8100 || type == 0x88a8 || type == 0x9100) && *off + 6 <= len) {
+		*off += 4;
+		type = p[*off] << 8 | p[*off + 1];
+	}
+	return type;
+}
+
 /* pkt_hash of the IP packet in a frame, or 0. */
 static uint32_t
 frame_hash(const uint8_t *p, uint32_t len)
 {
 	uint32_t off = LINK_LEN;
-	unsigned type = p[off] << 8 | p[off + 1];
+	unsigned type = frame_type(p, len, &off);
 
-	while ((type == 0x8100 || type == 0x88a8 || type == 0x9100) && off + 6 <= len) {
-		off += 4;
-		type = p[off] << 8 | p[off + 1];
-	}
 	off += 2;
 	if (type == 0x0800 && len >= off + 20 && p[off] >> 4 == 4 && (p[off] & 15) >= 5 &&
 	    len >= off + (p[off] & 15) * 4u)
@@ -79,12 +88,13 @@ static uint32_t
 frame_make(const struct reading *r, const uint8_t *p, uint32_t len, uint8_t *out)
 {
 	unsigned ntags = r->spec->replay_raw ? 0 : r->spec->ntags;
-	uint32_t n = len + 4 * ntags;
+	uint32_t n = len + 4 * ntags, off = LINK_LEN;
+	unsigned family = frame_type(p, len, &off) == 0x86dd ? 6 : 4;
 
 	memcpy(out, p, LINK_LEN);
 	if (!r->spec->replay_raw) {
 		if ((p[0] & 1) == 0)
-			memcpy(out, r->link->dst, 6);
+			memcpy(out, traffic_gate(r->link, family), 6);
 		memcpy(out + 6, r->link->src, 6);
 	}
 	for (unsigned i = 0; i < ntags; i++) {

@@ -58,7 +58,7 @@ put_link(const struct traffic_sets *s, unsigned family, uint8_t *p)
 {
 	unsigned off = 12;
 
-	memcpy(p, s->dst, 6);
+	memcpy(p, s->dst[family == 6], 6);
 	memcpy(p + 6, s->src, 6);
 	for (unsigned i = 0; i < s->ntags; i++, off += TAG_LEN) {
 		put16(p + off, s->tag[i].tpid);

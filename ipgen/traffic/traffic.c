@@ -122,6 +122,14 @@ build_flows(struct traffic *t, const struct traffic_spec *spec, const struct tra
 	return rc;
 }
 
+const uint8_t *
+traffic_gate(const struct traffic_link *link, unsigned family)
+{
+	static const uint8_t none[6];
+
+	return family == 6 && memcmp(link->gate6, none, 6) != 0 ? link->gate6 : link->dst;
+}
+
 static int
 spec_check(const struct traffic_spec *spec, char *err, size_t errlen)
 {
@@ -158,7 +166,8 @@ traffic_build(const struct traffic_spec *spec, const struct traffic_link *link, 
 	s->ntags = spec->ntags;
 	memcpy(s->tag, spec->tag, sizeof(s->tag));
 	memcpy(s->src, link->src, 6);
-	memcpy(s->dst, link->dst, 6);
+	memcpy(s->dst[0], link->dst, 6);
+	memcpy(s->dst[1], traffic_gate(link, 6), 6);
 	s->mtu = link->mtu != 0 ? link->mtu : MTU_DEFAULT;
 	rc = spec_check(spec, err, errlen);
 	if (rc == 0 && spec->replay != NULL) {

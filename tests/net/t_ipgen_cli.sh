@@ -155,6 +155,27 @@ router() { # R between bus0 and bus1
 	run R sysctl -w net.inet6.ip6.forwarding=1
 }
 
+test_case gateways "on the same wires one router for IPv4 and another for IPv6: flows of both families go each to its own"
+gateways_body() {
+	local D i
+	for D in R S; do
+		daemon $D
+		for i in 0 1; do
+			ok $D ifconfig shmif$i create
+			ok $D ifconfig shmif$i linkstr "$PWD/bus$i"
+			if [ $D = R ]; then ok R ifconfig shmif$i inet 10.0.$i.1/24 up; else ok S ifconfig shmif$i inet6 2001:db8:$i::1/64 up; fi
+		done
+		run $D ifconfig -w 20
+		run $D sysctl -w net.inet.ip.forwarding=1
+		run $D sysctl -w net.inet6.ip6.forwarding=1
+	done
+	printf '10.0.0.2:9,10.0.1.2:9\n[2001:db8::2]:9,[2001:db8:1::2]:9\n' >mixed.txt
+	gen 0 -T shmif:bus0,10.0.0.1,10.0.0.2/24,2001:db8::1,2001:db8::2/64 -R shmif:bus1,10.0.1.1,10.0.1.2/24,2001:db8:1::1,2001:db8:1::2/64 \
+		--flowlist mixed.txt --size 128 -f -n 200 -p 2000 --drain 0.5 --no-floor --json-lines
+	clean out 200 2
+	finish
+}
+
 test_case router "a router between: gateways are found both ways, what it asks is answered, nothing is lost"
 router_body() {
 	local T R want n

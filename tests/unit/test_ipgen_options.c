@@ -50,9 +50,16 @@ ports(void **state)
 	assert_int_equal(o.nports, 2);
 	assert_string_equal(o.port[0].device, "igb1");
 	assert_string_equal(o.port[1].device, "igb2");
-	assert_true(o.port[0].has_peer);
-	assert_memory_equal(o.port[0].peer, mac, 6);
+	assert_true(o.port[0].has_peer[0]);
+	assert_memory_equal(o.port[0].peer[0], mac, 6);
 	assert_false(o.port[0].addr4.set);
+
+	good("-T eth1,66:77:88:99:aa:bb,10.0.0.2/24,02:00:00:00:00:06,2001:db8::2/64");
+	assert_true(o.port[0].has_peer[0] && o.port[0].has_peer[1]);
+	assert_memory_equal(o.port[0].peer[0], mac, 6);
+	assert_int_equal(o.port[0].peer[1][5], 6);
+	good("-T eth1,66:77:88:99:aa:bb,10.0.0.2/24,2001:db8::1,2001:db8::2/64");
+	assert_true(o.port[0].has_peer[0] && !o.port[0].has_peer[1]);
 
 	good("-T eth1,10.0.0.1,10.0.0.2/24,2001:db8::1,2001:db8::2/64");
 	assert_int_equal(o.nports, 1);
