@@ -107,7 +107,7 @@ criteria_judge(const struct program *p)
 		if (!row->final && row->test != REPORT_RUN)
 			continue;
 		if (run && judged && row->result.link_lost)
-			fail(&j, "%s octets: a link went down: nothing is known of the rest", row->size);
+			fail(&j, "%s octets: a link went down while it ran", row->size);
 		else if (run && judged && row->result.interrupted && (o->seconds > 0 || o->packets > 0))
 			fail(&j, "%s octets: stopped after %.3g s, before its end", row->size, row->result.seconds);
 		for (unsigned d = 0; d < p->dirs; d++) {

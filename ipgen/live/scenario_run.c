@@ -315,13 +315,15 @@ run_row(struct scenario_runner *r, const struct scenario_op *op, unsigned dirs, 
 		if (n++ == 0)
 			snprintf(row.size, sizeof(row.size), "%s", run_sizes(r, d)->text);
 		row.mean_size = result->dir[d].mean_size;
+		if (op->kind == SCENARIO_RAMP) /* of all of it, not what was asked at its end */
+			row.result.dir[d].asked_pps = r->pps[d];
 		row.offered_pps += isinf(r->pps[d]) ? result->dir[d].tx_pps : r->pps[d];
 		row.line_pps += trial_line_pps(d, row.mean_size);
 		row.value += result->dir[d].rx_pps;
 	}
 	if (row.line_pps > 0)
 		row.line_percent = row.offered_pps * 100 / row.line_pps;
-	failed = run_expect(r, op->expect, result->dir, dirs, note, sizeof(note));
+	failed = run_expect(r, op->expect, row.result.dir, dirs, note, sizeof(note));
 	row.pass = failed == 0;
 	if (label != NULL && note[0] != '\0')
 		snprintf(row.note, sizeof(row.note), "%.40s: %.50s", label, note);
@@ -384,6 +386,40 @@ run_announce_step(struct scenario_runner *r, const struct scenario_op *op, unsig
 	run_say(r->live, line);
 }
 
+/* What was started in a step has ended, and all that should have been was. */
+static int
+run_step_end(struct scenario_runner *r)
+{
+	int rc = run_jobs_wait(r);
+
+	if (rc == 0 && r->next_at >= 0)
+		rc = run_error(r, r->sc->at[r->next_at].line, -EINVAL, "at: the step was over before");
+	return rc;
+}
+
+/* A step at the rate 0: its time, its commands, and what is expected of nothing. */
+static int
+run_silent(struct scenario_runner *r, const struct scenario_op *op, unsigned dirs)
+{
+	static const struct trial_direction nothing[TRIAL_DIRS];
+	struct timeval tick = {.tv_usec = RUN_TICK_MS * 1000};
+	char note[96];
+	bool went_on;
+
+	r->op = op;
+	r->next_at = op->at;
+	r->began = run_now() - r->live->trial.warmup;
+	if (r->timer != NULL)
+		event_add(r->timer, &tick);
+	went_on = trial_wait(op->seconds);
+	if (r->timer != NULL)
+		event_del(r->timer);
+	if (!went_on)
+		return -EINTR;
+	run_expect(r, op->expect, nothing, dirs, note, sizeof(note));
+	return run_step_end(r);
+}
+
 /* => 0, -EINTR, or an error */
 static int
 run_step(struct scenario_runner *r, const struct scenario_op *op)
@@ -401,7 +437,7 @@ run_step(struct scenario_runner *r, const struct scenario_op *op)
 	rc = run_prepare(r, op, dirs, &spec);
 	if (rc == 0 && spec.traffic[0] == NULL && spec.traffic[1] == NULL) {
 		run_say(r->live, "silent");
-		return trial_wait(op->seconds) ? 0 : -EINTR;
+		return run_silent(r, op, dirs);
 	}
 	if (rc == 0) {
 		run_announce_step(r, op, dirs);
@@ -423,17 +459,18 @@ run_step(struct scenario_runner *r, const struct scenario_op *op)
 		if (rc == 0) {
 			run_sum(r, &result);
 			rc = run_row(r, op, dirs, &result, (double)now.tv_sec + (double)now.tv_usec / 1e6);
-		} else if (rc != -EINTR)
+		} else if (rc == -EINTR && r->job_failed) {
+			rc = -EIO; /* it was stopped for that, and run_job or run_jobs has said what */
+		} else if (rc != -EINTR) {
 			run_error(r, op->line, rc, reason);
+		}
 	}
 	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
 		if (spec.traffic[d] != NULL)
 			traffic_free(spec.traffic[d]);
 	}
 	if (rc == 0)
-		rc = run_jobs_wait(r);
-	if (rc == 0 && r->next_at >= 0)
-		rc = run_error(r, r->sc->at[r->next_at].line, -EINVAL, "at: the step was over before");
+		rc = run_step_end(r);
 	return rc != 0 ? rc : trial_quit() ? -EINTR : 0;
 }
 

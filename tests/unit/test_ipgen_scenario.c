@@ -382,6 +382,21 @@ test_expect(void **state)
 	/* what was not measured is not kept */
 	sim.loss = 1;
 	assert_int_equal(run("for 1s rate 100 0\nexpect latency p99 < 1h"), 1);
+	assert_int_equal(run("for 100ms rate 0\nexpect loss <= 1% received = 0"), 1);
+	assert_non_null(strstr(said, "nothing was sent: loss <= 1% expected"));
+	/* a device that stopped in the midst of a step has not forwarded at the rate until then */
+	{
+		const struct scenario_expect e = {
+		    .metric = METRIC_RATE, .op = EXPECT_GE, .rate = {.kind = RATE_PERCENT, .value = 99}};
+		struct trial_direction d = {
+		    .asked_pps = 1000, .tx_pps = 1000, .rx_pps = 1000, .count = {.sent = 10000, .received = 10000}};
+		char got[64];
+
+		assert_true(scenario_expect_met(&e, &d, got, sizeof(got)));
+		d.count.received = 1000;
+		assert_false(scenario_expect_met(&e, &d, got, sizeof(got)));
+		assert_string_equal(got, "10.00 %");
+	}
 }
 
 static void
