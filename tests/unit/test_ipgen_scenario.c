@@ -382,7 +382,7 @@ test_expect(void **state)
 	/* what was not measured is not kept */
 	sim.loss = 1;
 	assert_int_equal(run("for 1s rate 100 0\nexpect latency p99 < 1h"), 1);
-	assert_int_equal(run("for 100ms rate 0\nexpect loss <= 1% received = 0"), 1);
+	assert_int_equal(run("for 100ms rate 0 0\nexpect loss <= 1% received = 0"), 1);
 	assert_non_null(strstr(said, "nothing was sent: loss <= 1% expected"));
 	/* a device that stopped in the midst of a step has not forwarded at the rate until then */
 	{
