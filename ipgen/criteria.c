@@ -92,6 +92,25 @@ judge_latency(struct judgement *j, const struct report_row *row, unsigned dir)
 		    where(row, dir, at, sizeof(at)), l->p99 / 1000, l->p99 / 1000 - most);
 }
 
+/* Which tests' rows a criterion judges: of a series the results alone, not the trials on the way to them. */
+bool
+criteria_loss(enum report_test t)
+{
+	return t == REPORT_RUN || t == REPORT_SOAK || t == REPORT_THROUGHPUT || t == REPORT_LATENCY;
+}
+
+bool
+criteria_rate(enum report_test t)
+{
+	return t == REPORT_RUN || t == REPORT_SOAK || t == REPORT_THROUGHPUT || t == REPORT_MLR;
+}
+
+bool
+criteria_latency(enum report_test t)
+{
+	return t == REPORT_RUN || t == REPORT_SOAK || t == REPORT_LATENCY;
+}
+
 unsigned
 criteria_judge(const struct program *p)
 {
@@ -102,7 +121,6 @@ criteria_judge(const struct program *p)
 	for (unsigned i = 0; i < p->report.nrows; i++) {
 		const struct report_row *row = &p->report.row[i];
 		bool run = row->test == REPORT_RUN || row->test == REPORT_SOAK;
-		bool value = row->test == REPORT_THROUGHPUT || row->test == REPORT_MLR;
 
 		if (!row->final && row->test != REPORT_RUN)
 			continue;
@@ -111,13 +129,14 @@ criteria_judge(const struct program *p)
 		else if (run && judged && row->result.interrupted && (o->seconds > 0 || o->packets > 0))
 			fail(&j, "%s octets: stopped after %.3g s, before its end", row->size, row->result.seconds);
 		for (unsigned d = 0; d < p->dirs; d++) {
-			if (row->result.dir[d].asked_pps == 0 && row->result.dir[d].count.sent == 0)
+			if (row->test == REPORT_RUN && row->result.dir[d].asked_pps == 0 &&
+			    row->result.dir[d].count.sent == 0)
 				continue; /* silent, as a scenario can have it */
-			if (o->has_max_loss && run)
+			if (o->has_max_loss && criteria_loss(row->test))
 				judge_loss(&j, row, d);
-			if (o->has_min_rate && (run || value))
+			if (o->has_min_rate && criteria_rate(row->test))
 				judge_rate(&j, row, d, run ? received_rate(&row->result, d) : row->value / p->dirs);
-			if (o->has_max_latency && (run || row->test == REPORT_LATENCY))
+			if (o->has_max_latency && criteria_latency(row->test))
 				judge_latency(&j, row, d);
 		}
 	}

@@ -72,4 +72,7 @@ void options_help(FILE *);
 /* => the frame sizes of a direction: those asked for, or the smallest that RFC 2544 has and the signature fits in */
 void options_sizes(const struct options *, unsigned dir, unsigned family, struct traffic_sizes *);
 
+/* criteria.c => whether --max-loss, --min-rate, --max-latency judge a test's results */
+bool criteria_loss(enum report_test), criteria_rate(enum report_test), criteria_latency(enum report_test);
+
 #endif

@@ -203,6 +203,37 @@ set_criteria(struct options *o)
 	o->has_max_latency = option_seen(o, "max-latency");
 }
 
+/* A criterion for which none of the tests of a series has a result would never be met. */
+static int
+check_criteria(const struct options *o, char *err, size_t errlen)
+{
+	const struct {
+		bool has;
+		bool (*judges)(enum report_test);
+		const char *name, *tests;
+	} c[] = {
+	    {o->has_max_loss, criteria_loss, o->fail_if_dropped ? "--fail-if-dropped" : "--max-loss",
+		"--soak, --rfc2544=throughput or latency"},
+	    {o->has_min_rate, criteria_rate, "--min-rate", "--soak, --mlrsearch or --rfc2544=throughput"},
+	    {o->has_max_latency, criteria_latency, "--max-latency", "--soak or --rfc2544=latency"},
+	};
+
+	for (unsigned i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		bool series = false, judged = false;
+
+		for (enum report_test t = REPORT_THROUGHPUT; t <= REPORT_SOAK; t++) {
+			series |= o->test[t];
+			judged |= o->test[t] && c[i].judges(t);
+		}
+		if (c[i].has && series && !judged) {
+			snprintf(err, errlen, "%s: judges a run, or a result of %s, and none of them runs", c[i].name,
+			    c[i].tests);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static void
 set_procedure(struct options *o)
 {
@@ -233,9 +264,9 @@ options_check(struct options *o, char *err, size_t errlen)
 	if ((error = check_pairs(o, err, errlen)) != 0 || (error = set_rates(o, err, errlen)) != 0 ||
 	    (error = set_ports(o, err, errlen)) != 0 || (error = set_traffic(o, err, errlen)) != 0)
 		return error;
-	set_procedure(o);
 	set_criteria(o);
-	return 0;
+	set_procedure(o);
+	return check_criteria(o, err, errlen);
 }
 
 void

@@ -44,6 +44,27 @@ recovery_body() {
 	result rec recovery 64 "^none (the overload lost nothing|the tester.s limit)"
 }
 
+test_case criteria "criteria judge results of a series, not the way to them; one that judges none of its tests is refused"
+criteria_body() {
+	local opts="-T loop -R loop -q --no-floor --rfc2544-sizes 64"
+	series all --rfc2544=throughput,latency --rfc2544-sizes 64 --rfc2544-repeat 1 --max-loss 0 --min-rate 400 --max-latency 1000000
+	# nothing comes back: no throughput, so nothing that could be judged
+	atf_check -s exit:3 -o ignore -e match:"^ipgen: failed: --max-loss 0 %: 64 octets, direction 0: nothing was sent" \
+	    -e match:"^ipgen: failed: --min-rate 100: 64 octets, direction 0: 0.0 of 100.0" -e not-match:"octets, direction 0: [0-9]+ of [0-9]+ lost" \
+	    "$BUILD/ipgen/ipgen" -T shmif:bus,02:00:00:00:00:01 --saddr 10.0.0.1 --daddr 10.0.0.2 --nocurses --no-floor --rfc2544=throughput \
+	    --rfc2544-sizes 64 --rfc2544-trial-duration 0.3 --rfc2544-warming-duration 0 --drain 0.1 --rfc2544-max-rate 500 --rfc2544-pps-resolution 40 \
+	    --max-loss 0 --min-rate 100
+	# a throughput below what was wanted, and a size that is passed over
+	atf_check -s exit:3 -o ignore -e match:"^ipgen: failed: --min-rate 1000: 64 octets, direction 0: 500.0 of 1000.0" \
+	    -e match:"^ipgen: failed: --min-rate 1000: 60 octets, direction 0: 0.0 of 1000.0" \
+	    "$BUILD/ipgen/ipgen" -T loop -R loop --nocurses --no-floor --rfc2544=throughput --rfc2544-sizes 60,64 --rfc2544-trial-duration 0.3 \
+	    --rfc2544-warming-duration 0 --drain 0.1 --rfc2544-max-rate 500 --min-rate 1000
+	for bad in "--rfc2544=loss --max-loss" "--rfc2544=back-to-back --min-rate" "--mlrsearch --max-loss" "--rfc2544=throughput,loss --max-latency"; do
+		atf_check -s exit:2 -e match:"^ipgen: ${bad##* }: judges a run, or a result of .*, and none of them runs$" "$BUILD/ipgen/ipgen" $opts $bad 10
+	done
+	atf_check -s exit:2 -e match:"^ipgen: --fail-if-dropped: judges" "$BUILD/ipgen/ipgen" $opts --rfc2544=recovery --fail-if-dropped
+}
+
 test_case soak "a soak passes where nothing is lost; one that is ended in the middle keeps its rows"
 soak_body() {
 	series soak --soak 2 -p 300 --rfc2544-sizes 64 --max-loss 0
