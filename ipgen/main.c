@@ -227,6 +227,7 @@ main(int argc, char **argv)
 	conf = (struct engine_conf){.workers = p->opts.workers,
 	    .cpus = p->opts.cpus,
 	    .buffers = p->opts.buffers,
+	    .queues = p->opts.queues,
 	    .buffer_size = largest > 2048 ? (largest + 63) / 64 * 64 : 0};
 	p->base = event_base_new();
 	if (p->base == NULL || signals_start(p->base, events) != 0)

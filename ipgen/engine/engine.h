@@ -14,6 +14,7 @@ struct engine_conf {
 	unsigned workers;     /* 0: the CPUs the process may use less one, at least one */
 	const char *cpus;     /* "1,3-5", or NULL: not pinned */
 	unsigned buffers;     /* of a worker; 0: the engine's default */
+	unsigned queues;      /* of a port, at most; 0: as many as workers */
 	unsigned buffer_size; /* octets of a frame; 0: 2048 */
 };
 

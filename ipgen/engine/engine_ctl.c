@@ -40,7 +40,7 @@ engine_start(const struct engine_conf *conf, struct event_base *base)
 	if ((r = sysctl_init()) != 0 || (r = ifnet_init()) != 0 || (r = route_init()) != 0 || (r = neigh_init()) != 0 ||
 	    (r = ip_init()) != 0 || (r = ip6_init()) != 0 || (r = dev_init()) != 0)
 		return r;
-	if ((r = tx_pool_init(conf->buffers / 2, conf->buffer_size)) != 0 || (r = rx_init()) != 0)
+	if ((r = tx_pool_init(conf->buffers / 2, conf->buffer_size, conf->queues)) != 0 || (r = rx_init()) != 0)
 		return r;
 	mp_hooks = (struct mp_hooks){
 	    .receive = rx_receive, .resume = rx_resume, .reinput = pkt_run_reinput, .flush = if_flush};

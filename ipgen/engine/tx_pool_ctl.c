@@ -20,6 +20,7 @@
 #include "pkt/pkt.h"
 
 #define TX_BUFFERS 8192 /* of a worker, where nobody said */
+#define TX_RING	   1024 /* descriptors of a transmit queue (dev/ethdev_setup.c) */
 
 static struct tx_pool {
 	struct rte_mempool *pool; /* [I] */
@@ -67,13 +68,25 @@ pool_make(struct tx_pool *p, struct worker *w, unsigned n, unsigned room)
 	return 0;
 }
 
+/*
+ * Drivers give back what was sent when their ring is nearly full, and only when they are given more: were there fewer
+ * buffers than the rings of a worker's queues keep, it would never send again.
+ */
+static unsigned
+pool_size(unsigned buffers, unsigned queues)
+{
+	unsigned of_worker = queues <= mp_nworkers ? 1 : (queues + mp_nworkers - 1) / mp_nworkers;
+
+	return RTE_MAX(buffers != 0 ? buffers : TX_BUFFERS, TRIAL_DIRS * of_worker * TX_RING + TX_MAXBURST);
+}
+
 int
-tx_pool_init(unsigned buffers, unsigned buffer_size)
+tx_pool_init(unsigned buffers, unsigned buffer_size, unsigned queues)
 {
 	ASSERT_CONTROL();
 	for (unsigned i = 0; i < mp_nworkers; i++) {
-		int r = pool_make(&pools[i], mp_workers[i], buffers != 0 ? buffers : TX_BUFFERS,
-		    buffer_size != 0 ? buffer_size : 2048);
+		int r = pool_make(
+		    &pools[i], mp_workers[i], pool_size(buffers, queues), buffer_size != 0 ? buffer_size : 2048);
 
 		if (r != 0) {
 			mp_log(MP_LOG_ERR, "packet pool for sending: %s", strerror(-r));

@@ -97,8 +97,11 @@ void tx_finish(struct tx_queue *);
 /* => worker, control at rest; sizes that a queue goes through together with its flows begin anew */
 void tx_walk(struct tx_queue *);
 
-/* tx_pool_ctl.c => control: a pool of buffers for each worker that only sending uses; 0 or -errno */
-int tx_pool_init(unsigned buffers, unsigned buffer_size);
+/*
+ * tx_pool_ctl.c => control: a pool of buffers for each worker that only sending uses, as many as said (0: the default) and
+ * as devices with so many queues (0: as many as workers) may keep; 0 or -errno
+ */
+int tx_pool_init(unsigned buffers, unsigned buffer_size, unsigned queues);
 void tx_pool_fini(void);
 struct rte_mempool *tx_pool(unsigned worker);
 
