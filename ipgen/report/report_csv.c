@@ -127,8 +127,13 @@ line(struct csv *c, const struct report_row *row)
 	text(c, "note", row->note);
 	number(c, "value", unit != NULL ? row->value : NAN);
 	text(c, "value_unit", unit != NULL ? unit : "");
-	known(c, "low_pps", row->low);
-	known(c, "high_pps", row->high);
+	for (unsigned i = 0; i < REPORT_UNITS; i++) {
+		double low, high;
+
+		report_interval(row, i, &low, &high);
+		number(c, report_interval_name[i][0], low);
+		number(c, report_interval_name[i][1], high);
+	}
 	known(c, "started", row->started);
 	number(c, "seconds", row->result.seconds);
 	known(c, "offered_pps", row->offered_pps);

@@ -225,8 +225,13 @@ report_row_json(const struct report_row *row, bool brief)
 	o = set(o, "note", json_text(row->note));
 	o = set(o, "value", json_number(unit != NULL ? row->value : NAN));
 	o = set(o, "value_unit", unit != NULL ? json_text(unit) : json_null());
-	o = set(o, "low_pps", json_known(row->low));
-	o = set(o, "high_pps", json_known(row->high));
+	for (unsigned i = 0; i < REPORT_UNITS; i++) {
+		double low, high;
+
+		report_interval(row, i, &low, &high);
+		o = set(o, report_interval_name[i][0], json_number(low));
+		o = set(o, report_interval_name[i][1], json_number(high));
+	}
 	o = set(o, "started", json_known(row->started));
 	o = set(o, "offered_pps", json_known(row->offered_pps));
 	o = set(o, "offered_bps_l1", json_known(row->offered_pps * (row->mean_size + REPORT_GAP) * 8));

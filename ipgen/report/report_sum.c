@@ -42,6 +42,25 @@ report_value_unit(enum report_test test)
 	return test < sizeof(tests) / sizeof(tests[0]) ? tests[test].unit : NULL;
 }
 
+const char *const report_interval_name[REPORT_UNITS][2] = {
+    {"low_pps", "high_pps"}, {"low_frames", "high_frames"}, {"low_s", "high_s"}};
+
+void
+report_interval(const struct report_row *row, unsigned unit, double *low, double *high)
+{
+	static const char *const units[REPORT_UNITS] = {"frames/s", "frames", "s"};
+	const char *own = report_value_unit(row->test);
+
+	*low = *high = NAN;
+	if (own == NULL || strcmp(own, units[unit]) != 0)
+		return;
+	/* a time may be none at all; a rate of 0 is one that was not found */
+	if (row->low > 0 || (unit == 2 && row->high > 0))
+		*low = row->low;
+	if (row->high > 0)
+		*high = row->high;
+}
+
 bool
 report_dir_used(const struct trial_direction *d)
 {

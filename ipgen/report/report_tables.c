@@ -127,6 +127,24 @@ result_cell(struct tab *t, const struct report_row *row, const char *word)
 		tab_cell(t, "%s", row->pass ? word : "none");
 }
 
+/* Without an upper bound a goal's result is irregular (RFC 9971): what was found is forwarded, more may be. */
+static void
+goal_result_cell(struct tab *t, const struct report_row *row)
+{
+	const char *why = strstr(row->note, ": irregular");
+
+	why = why != NULL ? why + strlen(": irregular") : "";
+	why += strspn(why, ": ");
+	if (row->pass)
+		tab_cell(t, "found");
+	else if (row->value > 0 && row->high <= 0)
+		tab_cell(t, "at least this: no load failed%s%s", why[0] != '\0' ? ", " : "", why);
+	else if (row->value > 0)
+		tab_cell(t, "irregular: not narrowed down%s%s", why[0] != '\0' ? ", " : "", why);
+	else
+		tab_cell(t, "none%s%s", why[0] != '\0' ? ": " : "", why);
+}
+
 static void
 searched_table(const struct report *r, struct tabs *tabs, enum report_test test)
 {
@@ -157,7 +175,7 @@ searched_table(const struct report *r, struct tabs *tabs, enum report_test test)
 		report_row_sum(row, &sum);
 		tab_cell(t, "%s", row->size);
 		if (test == REPORT_MLR)
-			tab_cell(t, "%s", row->note);
+			tab_cell(t, "%.*s", (int)strcspn(row->note, ":"), row->note);
 		rate_cells(t, row, row_pps(row), &unit);
 		tab_cell(t, "%s", row->low > 0 ? fmt_count(row->low) : "-");
 		tab_cell(t, "%s", row->high > 0 ? fmt_count(row->high) : "-");
@@ -165,7 +183,7 @@ searched_table(const struct report *r, struct tabs *tabs, enum report_test test)
 		tab_cell(t, "%s", fmt_percent(sum.loss));
 		tab_cell(t, "%u", trials_of(r, row));
 		if (test == REPORT_MLR)
-			tab_cell(t, "%s", row->pass ? "found" : "none");
+			goal_result_cell(t, row);
 		else
 			result_cell(t, row, "found");
 	}

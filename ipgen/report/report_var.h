@@ -51,6 +51,10 @@ const char *report_test_name(enum report_test);
 const char *report_test_title(enum report_test);
 /* => the unit of a row's value: "frames/s", "frames", "s"; NULL: the test has no value */
 const char *report_value_unit(enum report_test);
+/* => a row's low and high in one of the units, by their names; NAN: it has none in this unit, or it is not known */
+#define REPORT_UNITS 3
+extern const char *const report_interval_name[REPORT_UNITS][2];
+void report_interval(const struct report_row *, unsigned unit, double *low, double *high);
 
 /* Numbers have a decimal dot between these two, whatever the locale. */
 locale_t report_locale_enter(void);

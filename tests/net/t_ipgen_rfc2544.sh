@@ -30,12 +30,21 @@ rfc2544_body() {
 		result all loss $s "^pass"
 		result all back-to-back $s "^pass no loss in the longest burst"
 	done
+	# a burst's frames are no rate
+	python3 - <<'P' || atf_fail "units of back-to-back"
+import json
+for r in json.load(open("all.json"))["rows"]:
+    if r["final"] and r["pass"]:
+        own = {"throughput": "pps", "back-to-back": "frames"}.get(r["test"])
+        assert {u for u in ("pps", "frames", "s") if r["low_" + u] is not None} == ({own} if own else set()), r
+P
 }
 
 test_case mlrsearch "MLRsearch says that a result at the highest load is irregular"
 mlrsearch_body() {
 	series mlr --mlrsearch --rfc2544-sizes 64 --mlr-goal NDR:0%,initial=0.2,final=0.2,sum=1,width=5% --mlr-max-time 120
 	result mlr mlrsearch 64 "^none NDR: irregular: the highest rate allowed$"
+	atf_check -o match:"^64 +NDR  .*at least this: no load failed, the highest rate allowed$" cat mlr.out
 }
 
 test_case recovery "an overload that loses nothing is none"

@@ -155,6 +155,8 @@ world_full(struct report *r)
 		}
 		report_world_row(&row, REPORT_BACK, size, sizes[i], 1);
 		row.value = 10240 - i * 800;
+		row.low = row.value - 5;
+		row.high = row.value + 7;
 		add(r, &row);
 		report_world_row(&row, REPORT_RECOVERY, size, sizes[i], share / 2);
 		row.value = 0.0123 * (i + 1);

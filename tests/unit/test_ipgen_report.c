@@ -102,6 +102,17 @@ test_csv(void **state)
 		assert_float_equal(strtod(field[column(names, n, "offered_bps_l2")], NULL),
 		    row->offered_pps * row->mean_size * 8, 1e3);
 		assert_string_equal(field[column(names, n, "dir1_asked_pps")], "");
+		/* a burst's length is no rate */
+		if (row->test == REPORT_BACK) {
+			assert_float_equal(strtod(field[column(names, n, "low_frames")], NULL), row->value - 5, 1e-6);
+			assert_float_equal(strtod(field[column(names, n, "high_frames")], NULL), row->value + 7, 1e-6);
+			assert_string_equal(field[column(names, n, "low_pps")], "");
+			assert_string_equal(field[column(names, n, "high_s")], "");
+		}
+		if (row->test == REPORT_THROUGHPUT && row->final) {
+			assert_float_equal(strtod(field[column(names, n, "low_pps")], NULL), row->low, 1);
+			assert_string_equal(field[column(names, n, "low_frames")], "");
+		}
 	}
 	assert_int_equal(rows, r.nrows);
 	free(text);
