@@ -2,7 +2,8 @@
 /* Sending, as control sees it: queues are made for a trial, given orders, and read. */
 /*
  * Synchronization: a queue is written by control until its source is added (tx_start) and after the sources have gone
- * (tx_release); in between by its worker alone.  Orders are calls, which a worker carries out between two polls.
+ * (tx_release); in between by its worker alone.  Orders are calls, which a worker carries out between two polls; none is given
+ * once the sources go, and the barrier of tx_release is behind the last.
  * Lifetime: queues from tx_prepare to the next tx_prepare or tx_fini.
  */
 #include <errno.h>
@@ -293,7 +294,7 @@ order_rate(struct worker *w, struct mp_call *call)
 void
 tx_set_rate(unsigned dir, double pps)
 {
-	for (unsigned i = 0; i < nqueues; i++) {
+	for (unsigned i = 0; added && i < nqueues; i++) {
 		struct tx_order *o;
 
 		if (queues[i]->dir != dir || (o = order_new(queues[i], order_rate)) == NULL)
@@ -316,7 +317,7 @@ order_traffic(struct worker *w, struct mp_call *call)
 void
 tx_set_traffic(unsigned dir, struct traffic *t)
 {
-	for (unsigned i = 0; i < nqueues; i++) {
+	for (unsigned i = 0; added && i < nqueues; i++) {
 		struct tx_order *o;
 
 		if (queues[i]->dir != dir || (o = order_new(queues[i], order_traffic)) == NULL)
@@ -340,7 +341,7 @@ order_pause(struct worker *w, struct mp_call *call)
 void
 tx_pause(bool on)
 {
-	for (unsigned i = 0; i < nqueues; i++) {
+	for (unsigned i = 0; added && i < nqueues; i++) {
 		struct tx_order *o = order_new(queues[i], order_pause);
 
 		if (o == NULL)
