@@ -30,9 +30,9 @@ hist_index(uint64_t v)
 	return HIST_SUB * (shift + 1) + (unsigned)((v >> shift) - HIST_SUB);
 }
 
-/* => the writer; relaxed stores, for readers that do not wait */
+/* => the writer; n of one value; relaxed stores, for readers that do not wait */
 static inline void
-hist_add(struct hist *h, uint64_t v)
+hist_add_n(struct hist *h, uint64_t v, uint64_t n)
 {
 	uint64_t *bucket = &h->bucket[hist_index(v)];
 
@@ -40,9 +40,15 @@ hist_add(struct hist *h, uint64_t v)
 		__atomic_store_n(&h->min, v, __ATOMIC_RELAXED);
 	if (__builtin_expect(v > h->max, 0))
 		__atomic_store_n(&h->max, v, __ATOMIC_RELAXED);
-	__atomic_store_n(&h->count, h->count + 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&h->sum, h->sum + v, __ATOMIC_RELAXED);
-	__atomic_store_n(bucket, *bucket + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->count, h->count + n, __ATOMIC_RELAXED);
+	__atomic_store_n(&h->sum, h->sum + v * n, __ATOMIC_RELAXED);
+	__atomic_store_n(bucket, *bucket + n, __ATOMIC_RELAXED);
+}
+
+static inline void
+hist_add(struct hist *h, uint64_t v)
+{
+	hist_add_n(h, v, 1);
 }
 
 /* => the writer, or nobody writes */

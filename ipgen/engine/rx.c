@@ -83,9 +83,9 @@ own_odd(struct rx_dir *d, struct track *tr, struct track_tail *tail, const struc
 	return is;
 }
 
-/* A packet of a flow of ours: *unique counts the usual one. */
+/* A packet of a flow of ours. */
 static inline void
-own(struct rx_table *t, struct rx_worker *rw, const struct rx_seen *s, uint64_t age, uint64_t *unique)
+own(struct rx_table *t, struct rx_worker *rw, const struct rx_seen *s, uint64_t age, struct batch *b)
 {
 	struct rx_flows *f = &t->flows[s->dir];
 	struct track *tr = &f->track[s->flow];
@@ -95,7 +95,7 @@ own(struct rx_table *t, struct rx_worker *rw, const struct rx_seen *s, uint64_t 
 		if (likely(s->seq == (uint32_t)tr->next && tr->holes == 0)) {
 			tr->next++;
 			tr->unique++;
-			++*unique;
+			b->unique[s->dir]++;
 		} else {
 			is = own_odd(&rw->dir[s->dir], tr, rx_tail(f, s->flow), &f->shape, s->seq);
 		}
@@ -129,14 +129,14 @@ own_take(struct worker *w, _Atomic uint8_t *owner, uint8_t *whose)
 /* => true: the packet is with the flow's owner now, or lost on the way there (counted) */
 static inline bool
 own_or_hand(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct rte_mbuf *m, const struct rx_seen *s,
-    uint64_t now, uint64_t *unique)
+    uint64_t now, struct batch *b)
 {
 	uint64_t age = sig_age(s->stamp, now);
 	struct pktvec *v;
 	uint8_t whose;
 
 	if (mp_nworkers == 1 || likely(own_take(w, &t->flows[s->dir].owner[s->flow], &whose))) {
-		own(t, rw, s, age, unique);
+		own(t, rw, s, age, b);
 		return false;
 	}
 	hand_pack(m, s, age, t->match.magic);
@@ -213,7 +213,7 @@ static bool __attribute__((noinline)) odd(struct worker *w, struct rx_table *t, 
 		break;
 	case RX_MISDELIVERED:
 		mp_add(&d->misdelivered, 1);
-		gone = own_or_hand(w, t, rw, m, &s, now, &b->unique[s.dir]);
+		gone = own_or_hand(w, t, rw, m, &s, now, b);
 		break;
 	case RX_NUMBERLESS:
 		mp_add(&d->unattributed, 1);
@@ -223,7 +223,7 @@ static bool __attribute__((noinline)) odd(struct worker *w, struct rx_table *t, 
 		if (s.corrupt)
 			mp_add(&d->corrupt, 1);
 		if (s.flow != RX_NOFLOW)
-			gone = own_or_hand(w, t, rw, m, &s, now, &b->unique[s.dir]);
+			gone = own_or_hand(w, t, rw, m, &s, now, b);
 		break;
 	}
 	set(&rw->last, now);
@@ -272,17 +272,41 @@ prefetch_flows(const struct rx_table *t, struct rte_mbuf *const *m, unsigned n)
 	}
 }
 
-/* One interface's frames; those that are done with are gathered at done. */
+/* One that no shape fits, or that is not what the usual one is.  True: it has gone elsewhere */
+static bool __attribute__((noinline))
+unlike(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct ifnet *ifp, const struct rx_port *port,
+    struct rx_shape *shape, struct rte_mbuf *m, uint64_t now, struct batch *b)
+{
+	struct rx_seen s;
+
+	if (!rx_good(&t->match, port, m, &s))
+		return odd(w, t, rw, ifp, port, m, now, b);
+	if (rw->unlike++ % RX_SHAPE_LEARN == 0)
+		rx_shape_learn(&shape[rx_shape_slot(m)], m);
+	if (s.is == RX_WARM) {
+		mp_add(&rw->dir[s.dir].warm, 1);
+		set(&rw->last, now);
+		return false;
+	}
+	b->received[s.dir] += RECEIVED(m->pkt_len);
+	return own_or_hand(w, t, rw, m, &s, now, b);
+}
+
+/*
+ * One interface's frames; those that are done with are gathered at done.  Here all is done for the usual packet: its frame
+ * is right, its flow is this worker's, its number the next.
+ */
 static unsigned
 receive_run(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct ifnet *ifp, struct rte_mbuf **m,
     unsigned n, uint64_t now, struct batch *b, struct rte_mbuf **done)
 {
 	struct if_stats *st = if_stats_of(ifp, w);
 	struct rx_port other = {0};
-	struct rx_seen seen[PKT_VEC];
 	const struct rx_port *port = &other;
-	unsigned ndone = 0;
-	uint64_t octets = 0;
+	struct rx_shape *shape = rw->shape[ifp == t->ifp[1]];
+	uint64_t octets = 0, received = 0, unique = 0;
+	uint64_t age = 0, nage = 0; /* packets that were sent together have one age: so many of it */
+	unsigned ndone = 0, dir;
 
 	if (likely(ifp == t->ifp[0]))
 		port = &t->port[0];
@@ -290,30 +314,80 @@ receive_run(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct i
 		port = &t->port[1];
 	else
 		other.lladdr = atomic_load_explicit(&ifp->if_lladdr, memory_order_relaxed);
-	/* apart: what is asked of a frame, and what is counted of it */
-	for (unsigned i = 0; i < n; i++)
-		if (unlikely(!rx_good(&t->match, port, m[i], &seen[i])))
-			seen[i].is = RX_FOREIGN; /* or anything else */
+	dir = port->ends == 2;
+
+	const struct rx_expect expect = {.flow = t->match.flow[dir],
+	    .nflows = port->ends != 0 ? t->match.nflows[dir] : 0,
+	    .dirbit = dir != 0 ? SIG_DIR : 0,
+	    .magic = t->match.magic};
+	struct rx_stamped stamped = rx_stamped_none(expect.magic);
+	struct track *const tracks = t->flows[dir].track;
+	const _Atomic uint8_t *owner = mp_nworkers > 1 ? t->flows[dir].owner : NULL;
+	const uint8_t me = (uint8_t)(w->id + 1);
+	struct hist *const hist = &rw->hist[dir];
+	float transit;
+
+	age = sig_age(stamped.a & SIG_STAMP, now);
+	transit = (float)age;
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t len = m[i]->pkt_len;
-		const struct rx_seen *s = &seen[i];
+		struct rte_mbuf *p = m[i];
+		uint64_t was = stamped.a;
+		uint32_t len = p->pkt_len, flow, seq;
+		struct track *tr;
 
 		octets += len;
-		if (likely(s->is == RX_TEST)) {
-			b->received[s->dir] += RECEIVED(len);
-			if (unlikely(own_or_hand(w, t, rw, m[i], s, now, &b->unique[s->dir])))
-				continue;
-		} else if (s->is == RX_WARM) {
-			mp_add(&rw->dir[s->dir].warm, 1);
-			set(&rw->last, now);
-		} else if (odd(w, t, rw, ifp, port, m[i], now, b)) {
-			continue;
+		if (unlikely(p->data_len < 60 ||
+			     !rx_shape_good(&shape[rx_shape_slot(p)], &expect, p, &stamped, &flow, &seq)))
+			goto unusual;
+		if (unlikely(stamped.a != was)) {
+			if (nage > 0)
+				hist_add_n(hist, age, nage);
+			nage = 0;
+			age = sig_age(stamped.a & SIG_STAMP, now);
+			transit = (float)age;
 		}
-		done[ndone++] = m[i];
+		tr = &tracks[flow];
+		if (unlikely(seq != (uint32_t)tr->next || tr->holes != 0 ||
+			     (owner != NULL && atomic_load_explicit(&owner[flow], memory_order_relaxed) != me)))
+			goto unusual;
+		track_next(tr, transit);
+		unique++;
+		nage++;
+		received += RECEIVED(len);
+		done[ndone++] = p;
+		continue;
+	unusual:
+		if (!unlike(w, t, rw, ifp, port, shape, p, now, b))
+			done[ndone++] = p;
 	}
+	if (nage > 0)
+		hist_add_n(hist, age, nage);
+	b->received[dir] += received;
+	b->unique[dir] += unique;
 	mp_add(&st->ipackets, n);
 	mp_add(&st->ibytes, octets);
 	return ndone;
+}
+
+/* Back to their pool together, if each is whole, one segment, nobody else's, and of the same pool; as most are. */
+static void
+free_bulk(struct rte_mbuf **m, unsigned n)
+{
+	struct rte_mempool *pool;
+	uint64_t unlike = 0;
+
+	if (n == 0)
+		return;
+	pool = m[0]->pool;
+	for (unsigned i = 0; i < n; i++) {
+		unlike |=
+		    (uint64_t)(m[i]->pool != pool) | (m[i]->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL));
+		unlike |= (uint64_t)(rte_mbuf_refcnt_read(m[i]) ^ 1) | (m[i]->nb_segs ^ 1u);
+	}
+	if (likely(unlike == 0))
+		rte_mempool_put_bulk(pool, (void **)m, n);
+	else
+		rte_pktmbuf_free_bulk(m, n);
 }
 
 static void
@@ -330,7 +404,8 @@ receive(struct worker *w, struct mp_rxvec *rx, unsigned n, unsigned nruns)
 		const uint8_t *p = rte_pktmbuf_mtod(rx->v.m[k], const uint8_t *);
 
 		rte_prefetch0(p);
-		rte_prefetch0(p + rx->v.m[k]->data_len - 1);
+		if (rx->v.m[k]->data_len > RTE_CACHE_LINE_SIZE)
+			rte_prefetch0(p + rx->v.m[k]->data_len - 1);
 	}
 	if (t->many)
 		prefetch_flows(t, rx->v.m, n);
@@ -343,7 +418,7 @@ receive(struct worker *w, struct mp_rxvec *rx, unsigned n, unsigned nruns)
 		hand_flush(w);
 	COUNT_ADD(w, PKT_RECEIVED, n);
 	COUNT_ADD(w, PKT_CONSUMED, ndone);
-	rte_pktmbuf_free_bulk(done, ndone);
+	free_bulk(done, ndone);
 }
 
 void
@@ -382,7 +457,7 @@ rx_resume(struct worker *w, struct rte_mbuf **m, unsigned n)
 			continue;
 		hand_unpack(m[i], &s, &age);
 		if (s.flow < t->match.nflows[s.dir])
-			own(t, t->worker[w->id], &s, age, &b.unique[s.dir]);
+			own(t, t->worker[w->id], &s, age, &b);
 	}
 	if (t != NULL)
 		batch_add(t->worker[w->id], &b, w->now);

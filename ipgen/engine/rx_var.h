@@ -11,6 +11,7 @@
 #define IPGEN_RX_VAR_H
 
 #include "ipgen/engine/rx.h"
+#include "ipgen/engine/rx_shape.h"
 #include "ipgen/engine/track.h"
 #include "mp/mp.h"
 #include "pkt/pkt.h"
@@ -28,10 +29,12 @@ struct rx_dir {
 };
 
 struct rx_worker {
-	struct rx_dir dir[TRIAL_DIRS]; /* [w] */
-	uint64_t other;		       /* [w] */
-	uint64_t last;		       /* [w] TSC of the last packet of the trial, its warm-up too */
-	struct hist hist[TRIAL_DIRS];  /* [w] ticks */
+	struct rx_dir dir[TRIAL_DIRS];	     /* [w] */
+	uint64_t other;			     /* [w] */
+	uint64_t last;			     /* [w] TSC of the last packet of the trial, its warm-up too */
+	uint32_t unlike;		     /* [w] right frames that no shape fitted */
+	struct hist hist[TRIAL_DIRS];	     /* [w] ticks */
+	struct rx_shape shape[2][RX_SHAPES]; /* [w] by port */
 };
 
 struct rx_flows {

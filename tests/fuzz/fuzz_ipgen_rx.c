@@ -101,6 +101,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rx_good(&match, &port, m, &good) && (good.is != all.is || all.corrupt || good.flow != all.flow ||
 						    good.seq != all.seq || good.stamp != all.stamp))
 		abort();
+	/* and what a shape likes, learnt from frames before, rx_good does */
+	if (m->data_len >= 60) {
+		static struct rx_shape shapes[RX_SHAPES];
+		struct rx_shape *shape = &shapes[rx_shape_slot(m)];
+		const struct rx_expect expect = {.flow = match.flow[0], .nflows = 6, .magic = MAGIC};
+		struct rx_stamped st = rx_stamped_none(MAGIC);
+		bool is_good = rx_good(&match, &port, m, &good);
+		uint32_t flow, seq;
+
+		if (rx_shape_good(shape, &expect, m, &st, &flow, &seq) &&
+		    (!is_good || good.is != RX_TEST || flow != good.flow || seq != good.seq ||
+			(st.a & SIG_STAMP) != good.stamp))
+			abort();
+		if (is_good)
+			rx_shape_learn(shape, m);
+	}
 	for (; m != NULL; m = last) {
 		last = m->next;
 		free(m->buf_addr);

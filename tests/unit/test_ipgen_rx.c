@@ -15,6 +15,7 @@
 
 #include "if/ifnet.h"
 #include "ipgen/engine/rx.h"
+#include "ipgen/engine/rx_shape.h"
 #include "ipgen/traffic/frame.h"
 #include "mp/eal.h"
 #include "mp/mp_internal.h"
@@ -263,6 +264,89 @@ test_every_octet(void **state)
 		every_octet(&k, k.size == 1518 ? 700 : 23, 2, few);
 		if (k.size == 64)
 			every_octet(&k, 0, 255, every);
+	}
+}
+
+/* A shape's yes is rx_good's, whatever of the frame is changed; what only addresses and link source differ in it knows */
+static void
+shape(const struct kind *k, unsigned nmasks, const uint8_t *masks)
+{
+	struct traffic *t = build(k, 3, false);
+	struct rx_match match = {.flow = {traffic_flow(t, 0)}, .nflows = {3}, .magic = MAGIC};
+	const struct rx_expect expect = {.flow = match.flow[0], .nflows = 3, .magic = MAGIC};
+	struct rx_port to = {.ends = 1};
+	struct rx_shape h = {0};
+	unsigned len, yes = 0, small = 0;
+	struct rte_mbuf *m;
+	uint8_t *p, keep[2048];
+
+	memcpy(&to.lladdr, lladdr[1], 6);
+	mp_self = mp_workers[0];
+	m = frame(t, 0, 1, 77, MAGIC);
+	rx_shape_learn(&h, m);
+	rte_pktmbuf_free(m);
+	m = frame(t, 0, 2, 0x80000005, MAGIC);
+	p = rte_pktmbuf_mtod(m, uint8_t *);
+	len = m->data_len;
+	assert_true(len <= sizeof(keep));
+	memcpy(keep, p, len);
+	srandom(1);
+	for (unsigned i = 0; i < len * nmasks + 20000; i++) {
+		struct rx_stamped st = rx_stamped_none(MAGIC), before;
+		uint32_t flow, seq;
+		struct rx_seen s;
+		bool good, is;
+
+		if (i < len * nmasks) {
+			p[i / nmasks] ^= masks[i % nmasks];
+		} else { /* a few at once, of the headers mostly: sums may fit again */
+			for (unsigned j = 0; j < 4; j += 2) {
+				unsigned at = 6 + (unsigned)random() % (len < 100 ? len - 8 : 90) / 2 * 2;
+				uint8_t a = (uint8_t)((unsigned)random() % 3), b = i % 2 != 0 ? p[6] : a;
+
+				p[at] = (uint8_t)(p[at] + a);
+				p[at + 1] = (uint8_t)(p[at + 1] - b);
+			}
+		}
+		good = rx_good(&match, &to, m, &s);
+		/* the stamp of the packet before is another, or the same */
+		if (i % 3 == 0 && good)
+			memcpy(&st, &(struct rx_stamped){rx_load64(p + h.sig), rx_sum8(p + h.sig)}, sizeof(st));
+		before = st;
+		is = rx_shape_good(&h, &expect, m, &st, &flow, &seq);
+		if (is) {
+			yes++;
+			assert_true(good && s.is == RX_TEST && s.dir == 0);
+			assert_int_equal(flow, s.flow);
+			assert_int_equal(seq, s.seq);
+			assert_int_equal(st.a & SIG_STAMP, s.stamp);
+			assert_int_equal(st.sum, rx_sum8(p + h.sig));
+		} else {
+			assert_memory_equal(&st, &before, sizeof(st));
+		}
+		if (i < len * nmasks && i / nmasks >= 6 && i / nmasks < 12)
+			small += is;
+		memcpy(p, keep, len);
+	}
+	assert_int_equal(small, k->proto == 1 ? 0 : 6 * nmasks);
+	assert_true(k->proto == 1 || yes >= small);
+	rte_pktmbuf_free(m);
+	mp_self = mp_control();
+	traffic_free(t);
+}
+
+static void
+test_shape(void **state)
+{
+	static const unsigned protos[] = {17, 6, 1}, sizes[] = {64, 128, 1518};
+	uint8_t every[255];
+
+	for (unsigned i = 0; i < 255; i++)
+		every[i] = (uint8_t)(i + 1);
+	for (unsigned i = 0; i < 2 * 3 * 3 * 3; i++) {
+		struct kind k = {i % 2 != 0 ? 6 : 4, protos[i / 2 % 3], i / 6 % 3, sizes[i / 18]};
+
+		shape(&k, k.size == 1518 ? 3 : 255, every);
 	}
 }
 
@@ -734,10 +818,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_clean), cmocka_unit_test(test_every_octet), cmocka_unit_test(test_faults),
-	    cmocka_unit_test(test_ring_full), cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_changes),
-	    cmocka_unit_test(test_echo_reply), cmocka_unit_test(test_foreign), cmocka_unit_test(test_garbage),
-	    cmocka_unit_test(test_workers), /* the last: workers run from here on */
+	    cmocka_unit_test(test_clean), cmocka_unit_test(test_every_octet), cmocka_unit_test(test_shape),
+	    cmocka_unit_test(test_faults), cmocka_unit_test(test_ring_full), cmocka_unit_test(test_elsewhere),
+	    cmocka_unit_test(test_changes), cmocka_unit_test(test_echo_reply), cmocka_unit_test(test_foreign),
+	    cmocka_unit_test(test_garbage), cmocka_unit_test(test_workers), /* the last: workers run from here on */
 	};
 	struct mp_config conf = {.nworkers = 2, .pool_buffers = 8191, .buffer_size = 4096};
 	int r;
