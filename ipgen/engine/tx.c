@@ -13,37 +13,10 @@
 #include "ipgen/engine/tx_var.h"
 #include "pkt/pkt.h"
 
-#define TX_AHEAD 4 /* buffers fetched ahead of their use */
-
-/* Where a buffer of ours says what it holds: no driver writes the received hash of what it sends. */
-static inline uint64_t
-key_get(const struct rte_mbuf *m)
-{
-	uint64_t key;
-
-	_Static_assert(sizeof(m->hash) == sizeof(key), "the key's place");
-	memcpy(&key, &m->hash, sizeof(key));
-	return key;
-}
-
-static inline void
-key_set(struct rte_mbuf *m, uint64_t key)
-{
-	memcpy(&m->hash, &key, sizeof(key));
-}
-
 bool
 tx_alloc(struct tx_queue *q, struct rte_mbuf **m, unsigned n)
 {
 	return rte_mempool_get_bulk(q->pool, (void **)m, n) == 0;
-}
-
-/* A buffer from the pool has one segment and one reference; what a driver may have changed is set. */
-static inline void
-buffer_reset(struct rte_mbuf *m)
-{
-	m->data_off = RTE_PKTMBUF_HEADROOM;
-	m->ol_flags = 0;
 }
 
 void
@@ -178,99 +151,6 @@ tx_send_signed(struct tx_queue *q, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		sig_write(p->sig[i], now, magic, (uint32_t)p->id[i], (uint32_t)(p->id[i] >> 32));
 	return tx_send(q, n, now);
-}
-
-/* The next packet's flow, number and size. */
-static inline void
-walk_next(struct tx_queue *q, const struct traffic *t)
-{
-	if (++q->size >= t->nsizes)
-		q->size = 0;
-	if (__builtin_expect(--q->unlike == 0, 0)) {
-		uint32_t size = q->size;
-
-		tx_walk(q);
-		q->size = size + 1 < t->nsizes ? size + 1 : 0;
-	}
-	q->flow += q->stride;
-	if (q->flow >= t->nflows) {
-		q->flow = q->index;
-		q->seq++;
-	}
-}
-
-/*
- * A queue with one flow of one size: most buffers hold the frame already, flow and all.  The key says so by bit 31, which
- * frame_key does not use where there is one size.
- */
-static inline void
-tx_fill_same(struct tx_queue *q, const struct traffic *t, unsigned first, unsigned n)
-{
-	struct tx_pending *p = &q->pending;
-	const struct frame_template *h = &t->template[frame_index(t, q->index, 0)];
-	const uint64_t key = t->generation | 1u << 31 | q->index;
-	const uint64_t flow = (uint64_t)(q->index | q->dirbit) << 32;
-	const uint16_t len = h->len, sig = h->sig;
-	uint32_t seq = q->seq;
-
-	for (unsigned i = first; i < n; i++) {
-		struct rte_mbuf *m = p->m[i];
-
-		rte_prefetch0(p->m[i + TX_AHEAD < n ? i + TX_AHEAD : i]);
-		buffer_reset(m);
-		if (__builtin_expect(key_get(m) == key, 1)) {
-			m->data_len = len;
-			m->pkt_len = len;
-		} else {
-			(void)frame_fill(t, m, q->index, 0);
-			key_set(m, key);
-		}
-		p->sig[i] = rte_pktmbuf_mtod(m, uint8_t *) + sig;
-		p->id[i] = flow | seq++;
-		p->size[i] = len + TRAFFIC_FCS;
-	}
-	q->seq = seq;
-	p->n = n;
-}
-
-/* Fills pending up to n; false: no buffers */
-static inline bool
-tx_fill(struct tx_queue *q, unsigned n)
-{
-	const struct traffic *t = q->traffic;
-	struct tx_pending *p = &q->pending;
-	const unsigned first = p->n;
-	const bool keeps = q->keeps;
-
-	if (__builtin_expect(!tx_alloc(q, p->m + first, n - first), 0))
-		return false;
-	if (keeps && q->flows == 1 && t->nsizes == 1) {
-		tx_fill_same(q, t, first, n);
-		return true;
-	}
-	for (unsigned i = first; i < n; i++) {
-		struct rte_mbuf *m = p->m[i];
-		uint64_t key = frame_key(t, q->flow, q->size);
-
-		if (i + TX_AHEAD < n) {
-			rte_prefetch0(p->m[i + TX_AHEAD]);
-			rte_prefetch0((char *)p->m[i + TX_AHEAD] + sizeof(*m) + RTE_PKTMBUF_HEADROOM);
-		}
-		if (t->nflows > 1)
-			rte_prefetch0(&t->flow[q->flow + TX_AHEAD * q->stride]);
-		buffer_reset(m);
-		if (keeps && key_get(m) == key) {
-			p->sig[i] = frame_touch(t, m, q->flow, q->size);
-		} else {
-			p->sig[i] = frame_fill(t, m, q->flow, q->size);
-			key_set(m, keeps ? key : 0);
-		}
-		p->id[i] = (uint64_t)(q->flow | q->dirbit) << 32 | q->seq;
-		p->size[i] = m->pkt_len + TRAFFIC_FCS;
-		walk_next(q, t);
-	}
-	p->n = n;
-	return true;
 }
 
 /* The warm-up is over: numbers begin again, the schedule goes on. */

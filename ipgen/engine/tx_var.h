@@ -87,6 +87,8 @@ bool tx_arm(struct worker *, struct mp_source *);
 
 /* => worker; sends the first n of what is pending; counts them, sent at TSC now; how many went */
 unsigned tx_send(struct tx_queue *, unsigned n, uint64_t now);
+/* tx_fill.c => worker; fills pending up to n; false: no buffers */
+bool tx_fill(struct tx_queue *, unsigned n);
 /* => worker; n buffers at m, as new; false: the pool is empty */
 bool tx_alloc(struct tx_queue *, struct rte_mbuf **m, unsigned n);
 /* => worker; what is pending is never sent */

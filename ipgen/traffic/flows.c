@@ -157,3 +157,31 @@ flow_list(const struct flow_blocks *l, unsigned proto, enum traffic_order order,
 		flow_reverse(&f[i]);
 	return f;
 }
+
+struct frame_flow4 *
+flow_list4(const struct flow *flow, uint32_t n)
+{
+	struct frame_flow4 *list;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (flow[i].family != 4)
+			return NULL;
+	list = aligned_alloc(64, (n * sizeof(*list) + 63) & ~(size_t)63);
+	for (uint32_t i = 0; list != NULL && i < n; i++) {
+		const struct flow *f = &flow[i];
+		struct frame_flow4 *g = &list[i];
+		uint16_t w[4];
+		uint32_t sum;
+
+		memcpy(g->addr, f->src, 4);
+		memcpy(g->addr + 4, f->dst, 4);
+		memcpy(g->port, &f->sport, 2);
+		memcpy(g->port + 2, &f->dport, 2);
+		memcpy(w, g->addr, sizeof(w));
+		sum = (uint32_t)w[0] + w[1] + w[2] + w[3];
+		sum = (sum & 0xffff) + (sum >> 16);
+		g->addrsum = (uint16_t)(sum + (sum >> 16));
+		g->l4sum = f->proto == 1 ? f->sport : f->sum;
+	}
+	return list;
+}

@@ -10,6 +10,9 @@
  * ports, filler, and the signature, which the sender writes with sig_write when it knows the time.  Checksums are sums of a
  * size's part and a flow's part; the signature adds nothing to them (sig.h).
  *
+ * All frames of a family have the same filler, so that a buffer can change its size without much writing: a header goes
+ * before, filler where the signature was, and more of it only where the buffer never held as much (frame_change).
+ *
  * A sender walks flows and sizes with two indices of its own: flow below nflows, size below nsizes.  Where both are stepped
  * together each flow sees few of the sizes if the two numbers have a common divisor: step size once more when flow
  * begins again.
@@ -28,7 +31,7 @@
 
 /* A frame of one size and family.  [I] */
 struct frame_template {
-	uint8_t head[FRAME_HEAD]; /* addresses, ports and checksums 0 */
+	uint8_t head[FRAME_HEAD]; /* addresses, ports and checksums 0; then filler */
 	uint16_t len;		  /* octets in the buffer: without FCS */
 	uint16_t fill;		  /* octets of filler */
 	uint16_t payload;	  /* where it begins */
@@ -42,6 +45,14 @@ struct frame_template {
 	uint8_t v6;
 } __attribute__((aligned(64)));
 
+/* What frames of an IPv4 flow differ by, as senders read it.  [I] */
+struct frame_flow4 {
+	uint8_t addr[8];  /* source, destination */
+	uint8_t port[4];  /* likewise */
+	uint16_t addrsum; /* of addr, folded, in the order of memory */
+	uint16_t l4sum;	  /* the flow's part of the transport checksum */
+};
+
 /* A packet of a capture file.  [I] */
 struct replay_packet {
 	uint64_t due;  /* ns since the first packet, by replay_speed; 0 where the rate says when */
@@ -54,6 +65,7 @@ struct replay_packet {
 struct traffic {
 	const struct frame_template *template; /* [I] ndistinct * nclass */
 	const struct flow *flow;	       /* [I] */
+	const struct frame_flow4 *flow4;       /* [I] the same; NULL where a flow is IPv6 */
 	const uint16_t *order;		       /* [I] nsizes: which of the distinct sizes */
 	uint32_t nflows;		       /* [I] 0 only with a replay */
 	uint32_t nsizes;		       /* [I] */
@@ -98,6 +110,10 @@ frame_size(const struct traffic *t, uint32_t size)
 {
 	return t->template[t->order[size] * t->nclass].len + TRAFFIC_FCS;
 }
+
+/* Where a buffer's key says how much of it is filler, after sizes that it held: beside the template's number. */
+#define FRAME_KEY_HELD	15
+#define FRAME_KEY_WHICH ((1u << FRAME_KEY_HELD) - 1)
 
 static inline uint16_t
 frame_fold(uint32_t sum)
@@ -161,6 +177,43 @@ frame_touch(const struct traffic *t, struct rte_mbuf *m, uint32_t flow, uint32_t
 	m->data_len = h->len;
 	m->pkt_len = h->len;
 	return p + h->sig;
+}
+
+/* => worker that owns the frame at p, which holds the template h; writes what differs by flow */
+static inline void
+frame_put_flow4(const struct frame_template *h, const struct frame_flow4 *f, uint8_t *p)
+{
+	uint16_t ip = frame_fold(h->ipsum + f->addrsum), sum = frame_fold(h->l4sum + f->l4sum);
+
+	memcpy(p + h->addr - 2, &ip, 2);
+	memcpy(p + h->addr, f->addr, 8);
+	memcpy(p + h->port, f->port, 4);
+	sum |= sum == 0 ? h->zero : 0;
+	memcpy(p + h->l4cksum, &sum, 2);
+}
+
+/*
+ * => worker that owns the frame at p, which holds the template t->template[had], a signature and in all held octets of
+ *    filler (0: as much as its size says); then it holds the template which, of the same family; how much filler it holds
+ */
+static inline uint32_t
+frame_change(const struct traffic *t, uint8_t *p, uint32_t had, uint32_t held, uint32_t which)
+{
+	const struct frame_template *h = &t->template[which];
+	const uint32_t was = t->template[had].fill, is = h->fill;
+
+	memcpy(p, h->head, FRAME_HEAD4);
+	if (h->v6)
+		memcpy(p + FRAME_HEAD4, h->head + FRAME_HEAD4, FRAME_HEAD - FRAME_HEAD4);
+	p += h->payload;
+	memcpy(p + was, sig_filler + was, SIG_LEN);
+	if (held < was + SIG_LEN)
+		held = was + SIG_LEN;
+	if (__builtin_expect(held < is, 0)) {
+		rte_memcpy(p + held, sig_filler + held, is - held);
+		held = is;
+	}
+	return held;
 }
 
 /* => any thread; the packet of the capture file; i below nreplay.  In round r (from 0) due r * replay_period later */

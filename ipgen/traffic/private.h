@@ -35,6 +35,7 @@ struct flow_blocks {
 struct traffic_sets {
 	unsigned users;
 	struct flow *flow;
+	struct frame_flow4 *flow4; /* or NULL */
 	uint32_t nflows;
 	uint8_t *replay_data;
 	struct replay_packet *replay;
@@ -68,6 +69,9 @@ int flow_blocks_add(struct flow_blocks *, const struct flow_block *);
 /* => the flows asked for, in their order; NULL with err.  max 0: all there are */
 struct flow *flow_list(const struct flow_blocks *, unsigned proto, enum traffic_order, uint64_t seed, unsigned max,
     bool reverse, uint32_t *n, char *err, size_t errlen);
+
+/* => what senders of IPv4 read; NULL without memory, or where a flow is IPv6 */
+struct frame_flow4 *flow_list4(const struct flow *, uint32_t n);
 
 /* => one flow of these; and of a block that of number i, below its count */
 void flow_make(struct flow *, unsigned family, unsigned proto, u128 src, u128 dst, unsigned sport, unsigned dport);

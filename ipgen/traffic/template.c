@@ -129,6 +129,7 @@ template_make(struct frame_template *h, const struct traffic_sets *s, unsigned f
 	h->sig = (uint16_t)(h->len - SIG_LEN);
 	h->fill = (uint16_t)(h->sig - payload);
 	h->l4sum = sum_add(0, h->head + l4, payload - l4);
+	memcpy(h->head + payload, sig_filler, FRAME_HEAD - payload);
 	h->l4sum = sum_add(h->l4sum, sig_filler, h->fill);
 	if (proto != PROTO_ICMP)
 		h->l4sum = sum_add(h->l4sum, pseudo, sizeof(pseudo));

@@ -17,6 +17,7 @@ sets_free(struct traffic_sets *s)
 	if (s == NULL || --s->users > 0)
 		return;
 	free(s->flow);
+	free(s->flow4);
 	free(s->replay_data);
 	free(s->replay);
 	free(s);
@@ -115,9 +116,12 @@ build_flows(struct traffic *t, const struct traffic_spec *spec, const struct tra
 		    &blocks, s->proto, spec->order, spec->seed, spec->nflows, reverse, &s->nflows, err, errlen);
 		if (s->flow == NULL)
 			rc = -EINVAL;
+		else
+			s->flow4 = flow_list4(s->flow, s->nflows);
 	}
 	free(blocks.block);
 	t->flow = s->flow;
+	t->flow4 = s->flow4;
 	t->nflows = s->nflows;
 	return rc;
 }
@@ -202,6 +206,7 @@ traffic_resize(const struct traffic *old, const struct traffic_sizes *sizes, cha
 	t->sets->users++;
 	t->generation = ++generation << 32;
 	t->flow = t->sets->flow;
+	t->flow4 = t->sets->flow4;
 	t->nflows = t->sets->nflows;
 	if (traffic_templates(t, sizes, err, errlen) != 0) {
 		traffic_free(t);

@@ -666,6 +666,56 @@ frames_touched(void **state)
 	unlink("mixed.txt");
 }
 
+/* A buffer that goes through all sizes and flows, as a sender's does, holds the frames that a new one would. */
+static void
+frames_change(void **state)
+{
+	static const uint8_t protos[] = {17, 6, 1};
+	static uint8_t a[2][TRAFFIC_MAXSIZE + 256];
+	struct rte_mbuf m[2] = {{.buf_addr = a[0], .data_off = 128}, {.buf_addr = a[1], .data_off = 128}};
+	uint8_t *p = a[1] + 128;
+
+	for (unsigned c = 0; c < 12; c++) {
+		struct traffic_spec s = spec_udp("imix:1518x2,124x3,9000x1,713x3,131x2,141x1");
+		bool v6 = c & 1;
+		uint32_t which = 0, held = 0, size = 0;
+		struct traffic *t;
+
+		s.proto = protos[c % 3];
+		s.family = v6 ? 6 : 4;
+		s.ntags = c / 6 * 2;
+		s.tag[0] = s.tag[1] = (struct traffic_tag){0x8100, 5};
+		s.sport[1] = 15;
+		s.dport[1] = 12;
+		t = build(&s, c / 3 % 2 != 0);
+		assert_true((t->flow4 == NULL) == v6);
+		memset(a, 0x55, sizeof(a));
+		for (unsigned i = 0; i < 1000; i++) {
+			uint32_t flow = i * 7 % t->nflows;
+			const struct frame_template *h = &t->template[t->order[size]];
+			uint8_t *sig;
+
+			memset(a[0], 0xaa, sizeof(a[0]));
+			sig = frame_fill(t, &m[0], flow, size);
+			memset(sig, 0, SIG_LEN);
+			if (i == 0)
+				(void)frame_fill(t, &m[1], flow, size);
+			else
+				held = frame_change(t, p, which, held, t->order[size]);
+			if (v6)
+				frame_put_flow(h, &t->flow[flow], p);
+			else
+				frame_put_flow4(h, &t->flow4[flow], p);
+			which = t->order[size];
+			memset(p + h->sig, 0, SIG_LEN);
+			assert_memory_equal(a[0] + 128, p, h->len);
+			assert_true(held < 1u << (31 - FRAME_KEY_HELD));
+			size = (size * 5 + i % 3 + 1) % t->nsizes;
+		}
+		traffic_free(t);
+	}
+}
+
 /* Of all ports one makes the checksum 0: UDP sends it as 0xffff (RFC 768), TCP as it is. */
 static void
 frames_zero(void **state)
@@ -722,6 +772,7 @@ main(void)
 	    cmocka_unit_test(sizes_order),
 	    cmocka_unit_test(sizes_smallest),
 	    cmocka_unit_test(frames_touched),
+	    cmocka_unit_test(frames_change),
 	    cmocka_unit_test(frames_zero),
 	};
 
