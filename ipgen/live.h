@@ -19,7 +19,8 @@ struct live {
 	unsigned dirs;
 	bool two_ports;
 	char test[64];	    /* "run", "RFC 2544 throughput, 512 octets" */
-	char progress[256]; /* the last line of a procedure */
+	char progress[320]; /* the last line of a procedure */
+	double ends;	    /* monotonic seconds when a series will be over, about; 0: not known */
 	double asked_pps[TRIAL_DIRS];
 	struct traffic_sizes sizes;
 	/* => the traffic of a direction with other sizes (raised where they are named), for trial_set_traffic; NULL with err */

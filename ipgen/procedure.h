@@ -22,6 +22,7 @@ struct procedure {
 	double min_pps; /* below it a search gives up */
 	struct report *report;			       /* rows are added */
 	void (*progress)(void *arg, const char *line); /* a line for people; may be NULL */
+	void (*left)(void *arg, double seconds); /* of this test, all sizes of it; before each line; may be NULL */
 	unsigned nsizes;
 	struct traffic_sizes *sizes; /* tested one after the other */
 
@@ -61,6 +62,8 @@ struct procedure {
 void procedure_defaults(struct procedure *);
 /* => 0, or -EINVAL with err: what cannot be done with these settings */
 int procedure_check(const struct procedure *, enum report_test, char *err, size_t errlen);
+/* => about how long a test takes at one size, before anything of it is known */
+double procedure_seconds(const struct procedure *, enum report_test);
 /* => control, from main's level; 0; -EINTR: trial_quit (rows so far are in the report); else -errno with err */
 int procedure_run(const struct procedure *, enum report_test, char *err, size_t errlen);
 

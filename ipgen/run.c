@@ -8,6 +8,7 @@
 
 #include "if/ifnet.h"
 #include "ipgen/ports.h"
+#include "ipgen/procedure/run.h"
 #include "ipgen/program.h"
 
 #define SAMPLES 7200 /* points of a report's plots; of a longer run each second one goes, again and again */
@@ -19,6 +20,7 @@
 #define LEARN_ROUNDS 3
 
 static unsigned stride, skipped; /* [c] of the samples of a run */
+static double later;		 /* [c] seconds of the tests behind the one that runs, about */
 
 static void
 sampled(void *arg, const struct trial_sample *s)
@@ -143,13 +145,37 @@ procedure_traffic(void *arg, unsigned dir, const struct traffic_sizes *sizes, ch
 	return t;
 }
 
+static double
+monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 static void
 progress(void *arg, const char *line)
 {
 	struct program *p = arg;
+	double left = p->live.ends - monotonic();
+	char text[32];
 
-	snprintf(p->live.progress, sizeof(p->live.progress), "%s", line);
-	headless_say(p, line);
+	if (left >= 1)
+		snprintf(p->live.progress, sizeof(p->live.progress), "%s; about %s left in all", line,
+		    run_time(left, text, sizeof(text)));
+	else
+		snprintf(p->live.progress, sizeof(p->live.progress), "%s", line);
+	headless_say(p, p->live.progress);
+}
+
+/* Of this test; what follows it is added. */
+static void
+left(void *arg, double seconds)
+{
+	struct program *p = arg;
+
+	p->live.ends = monotonic() + seconds + later;
 }
 
 static double
@@ -171,6 +197,7 @@ one_test(struct program *p, struct procedure *proc, enum report_test test, char 
 	const struct rate *most = p->opts.max_rate.kind != RATE_MAX ? &p->opts.max_rate : &p->opts.rate;
 	const struct procedure all = *proc;
 	bool each = most->kind != RATE_PPS && most->kind != RATE_MAX;
+	double after = later;
 	int error = 0;
 
 	for (unsigned i = 0; error == 0 && i < (each ? all.nsizes : 1); i++) {
@@ -180,6 +207,7 @@ one_test(struct program *p, struct procedure *proc, enum report_test test, char 
 		if (each) {
 			proc->sizes = &all.sizes[i];
 			proc->nsizes = 1;
+			later = after + (all.nsizes - i - 1) * procedure_seconds(proc, test);
 		}
 		error = program_rate(p, most, 0, mean_of(p, &proc->sizes[0]), &pps, why, sizeof(why));
 		if (error != 0) {
@@ -191,7 +219,15 @@ one_test(struct program *p, struct procedure *proc, enum report_test test, char 
 		error = procedure_run(proc, test, err, errlen);
 	}
 	*proc = all;
+	later = after;
 	return error;
+}
+
+/* How many sizes a test goes through: reset does with the smallest alone (RFC 2544). */
+static double
+sizes_of(const struct procedure *proc, enum report_test test)
+{
+	return test == REPORT_RESET ? 1 : proc->nsizes;
 }
 
 static int
@@ -217,11 +253,17 @@ series(struct program *p, char *err, size_t errlen)
 	proc->dirs = p->dirs;
 	proc->report = &p->report;
 	proc->progress = progress;
+	proc->left = left;
+	later = 0;
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (p->opts.test[order[i]])
+			later += sizes_of(proc, order[i]) * procedure_seconds(proc, order[i]);
 	p->live.fixed = true;
 	for (unsigned i = 0; error == 0 && i < sizeof(order) / sizeof(order[0]); i++) {
 		if (!p->opts.test[order[i]])
 			continue;
 		snprintf(p->live.test, sizeof(p->live.test), "%s", name[order[i]]);
+		later = fmax(later - sizes_of(proc, order[i]) * procedure_seconds(proc, order[i]), 0);
 		error = one_test(p, proc, order[i], err, errlen);
 	}
 	return error;

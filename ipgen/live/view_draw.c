@@ -96,6 +96,11 @@ draw_title(const struct view *v)
 	s = (unsigned long)at;
 	n = snprintf(right, sizeof(right), "%-10s%s%lu:%02lu:%02lu ", draw_phase(v),
 	    v->is_reset ? "(totals reset) " : "", s / 3600, s / 60 % 60, s % 60);
+	if (v->live->ends > view_now()) {
+		s = (unsigned long)(v->live->ends - view_now());
+		n += snprintf(
+		    right + n, sizeof(right) - (size_t)n, "left %lu:%02lu:%02lu ", s / 3600, s / 60 % 60, s % 60);
+	}
 	snprintf(left, sizeof(left), " ipgen  %.60s%s%.80s", v->live->test, v->live->title[0] != '\0' ? "  " : "",
 	    v->live->title);
 	attrset(A_REVERSE | A_BOLD);

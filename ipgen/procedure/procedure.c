@@ -183,6 +183,7 @@ procedure_run(const struct procedure *p, enum report_test test, char *err, size_
 	for (unsigned i = 0; i < p->nsizes; i++) {
 		run.nsize = i;
 		run.sizes = &p->sizes[i];
+		left_size(&run);
 		rc = prepare(&run);
 		if (rc > 0)
 			continue;

@@ -398,5 +398,7 @@ run_say(const struct run *run, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
 	va_end(ap);
+	if (run->p->left)
+		run->p->left(run->p->arg, left_test(run));
 	run->p->progress(run->p->arg, line);
 }

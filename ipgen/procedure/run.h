@@ -39,6 +39,8 @@ struct run {
 	double reached;			     /* of one direction: the most that the tester has sent as asked */
 	unsigned row;			     /* number of the row of the trial that run_trial told */
 	bool clean; /* that trial was short of its rate, but all that it sent came back: the device forwards that */
+	double began, size_began; /* monotonic seconds: the test, this size of it */
+	double each;		  /* seconds that a size takes, by what is known */
 	char *err;
 	size_t errlen;
 };
@@ -98,6 +100,10 @@ const char *run_rate(double pps, char *buf, size_t len);
 const char *run_time(double seconds, char *buf, size_t len);
 /* => seconds that a trial of this length takes with all that belongs to it */
 double run_cost(const struct run *, double seconds);
+
+/* left.c => a size begins; seconds that are left of the test */
+void left_size(struct run *);
+double left_test(const struct run *);
 
 /* The tests: each at one size.  => control; as run_trial */
 int throughput_run(struct run *);

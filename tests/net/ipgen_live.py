@@ -106,6 +106,7 @@ def series():
     s.until("a row", r"\* 128 +84[45][.\d]* +0\.0000% pass$")
     s.until("the next test", r"^ ipgen  RFC 2544 latency ")
     s.until("progress", r"^(128|256) octets: .*$")
+    s.until("the time that is left of all tests", r"^ ipgen .* left 0:00:\d\d")
     if s.exit("the end", 60) != 0:
         s.fail("exit status of a series")
     rows = json.load(open("series.json"))["rows"]

@@ -30,6 +30,13 @@ rfc2544_body() {
 		result all loss $s "^pass"
 		result all back-to-back $s "^pass no loss in the longest burst"
 	done
+	# what is left is told of all sizes and tests, and gets less
+	python3 - <<'P' || { cat all.out; atf_fail "time left"; }
+import re
+unit = {"s": 1, "min": 60, "h": 3600}
+left = [float(n) * unit[u] for n, u in re.findall(r"about ([\d.]+) (s|min|h) left in all$", open("all.out").read(), re.M)]
+assert len(left) > 8 and left[0] > 30 and left[-1] < left[0] / 3, left
+P
 	# a burst's frames are no rate
 	python3 - <<'P' || atf_fail "units of back-to-back"
 import json
