@@ -283,10 +283,14 @@ order_rate(struct worker *w, struct mp_call *call)
 {
 	struct tx_order *o = (struct tx_order *)call;
 	struct tx_queue *q = o->q;
+	uint64_t now = rte_rdtsc();
 
+	/* what is overdue is not asked for at the new rate, but it was */
+	if (q->phase == TX_COUNTS && !q->paused && q->limit == UINT64_MAX)
+		mp_add(&q->stats.slipped, pace_give_up(&q->pace, now < q->end ? now : q->end - 1, 0));
 	q->pps = o->pps;
 	if (q->phase != TX_WAIT)
-		pace_change(&q->pace, rte_rdtsc(), q->pps, q->burst);
+		pace_change(&q->pace, now, q->pps, q->burst);
 	else
 		pace_distance(&q->pace, q->pps, q->burst);
 }
