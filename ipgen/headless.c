@@ -17,6 +17,11 @@
 
 static unsigned lines; /* [c] since the head */
 
+static struct {
+	double at;				     /* of the sample before; less: another trial */
+	uint64_t sent[TRIAL_DIRS], lost[TRIAL_DIRS]; /* in lines so far */
+} told;						     /* [c] */
+
 static void __attribute__((format(printf, 2, 3))) put(struct program *p, const char *fmt, ...)
 {
 	FILE *to[2] = {p->interactive ? NULL : p->out, p->log};
@@ -70,6 +75,25 @@ arrow(const struct program *p, unsigned dir)
 	return p->dirs == 1 ? "" : dir == 0 ? " 0->1" : " 1->0";
 }
 
+/*
+ * What has been lost since the line before, and of how many: what is missing below the highest number that came; while
+ * nothing comes at all, all that was sent.  Nothing is told twice.
+ */
+static uint64_t
+lost_since(const struct trial_sample *s, unsigned d, uint64_t *of)
+{
+	const struct trial_counts *t = &s->total[d];
+	uint64_t lost = t->lost, n;
+
+	if (s->second[d].received == 0 && s->seconds >= 0.5 && t->sent > t->received)
+		lost = t->sent - t->received > lost ? t->sent - t->received : lost;
+	*of = t->sent > told.sent[d] ? t->sent - told.sent[d] : 0;
+	n = lost > told.lost[d] ? lost - told.lost[d] : 0;
+	told.sent[d] = t->sent;
+	told.lost[d] += n;
+	return n;
+}
+
 static void
 sampled(void *arg, const struct trial_sample *s)
 {
@@ -80,6 +104,9 @@ sampled(void *arg, const struct trial_sample *s)
 		put_json(p, "sample", sample_json(s));
 		return;
 	}
+	if (s->at < told.at)
+		memset(&told, 0, sizeof(told));
+	told.at = s->at;
 	if (p->opts.quiet ||
 	    (!s->counting &&
 		s->second[0].sent + s->second[1].sent + s->second[0].received + s->second[1].received == 0 && !warming))
@@ -96,6 +123,7 @@ sampled(void *arg, const struct trial_sample *s)
 		double sec = s->seconds > 0 ? s->seconds : 1, sent = (double)c->sent, got = (double)c->received;
 		double l2 = (double)c->received_octets * 8 / sec, l1 = l2 + got * TRAFFIC_GAP * 8 / sec;
 		const struct trial_latency *l = &s->latency[d];
+		uint64_t of, lost = lost_since(s, d, &of);
 		char a[4][24], us[3][24];
 
 		for (unsigned k = 0; k < 3; k++)
@@ -106,8 +134,9 @@ sampled(void *arg, const struct trial_sample *s)
 				1000);
 		put(p, "%8.1f%s %10s %10s %9s %9s %9llu %8.4f %9s %9s %9s%s", s->at, arrow(p, d),
 		    metric(sent / sec, a[0], sizeof(a[0])), metric(got / sec, a[1], sizeof(a[1])),
-		    metric(l1, a[2], sizeof(a[2])), metric(l2, a[3], sizeof(a[3])), (unsigned long long)c->lost,
-		    sent > 0 ? (double)c->lost / sent * 100 : 0, us[0], us[1], us[2], warming ? "  (warm-up)" : "");
+		    metric(l1, a[2], sizeof(a[2])), metric(l2, a[3], sizeof(a[3])), (unsigned long long)lost,
+		    of > 0 ? fmin((double)lost / (double)of, 1) * 100 : 0, us[0], us[1], us[2],
+		    warming ? "  (warm-up)" : "");
 	}
 }
 
@@ -115,6 +144,7 @@ void
 headless_start(struct program *p)
 {
 	lines = 0;
+	memset(&told, 0, sizeof(told));
 	if (trial_observe(sampled, p) != 0)
 		fputs("ipgen: too many observers: no lines\n", stderr);
 }
@@ -166,15 +196,24 @@ summary_direction(struct program *p, const struct report_row *row, unsigned d)
 		put(p, "direction %u, %s to %s", d, p->opts.port[d].device, p->opts.port[ntports - 1 - d].device);
 	else
 		put(p, "%s to %s", p->opts.port[0].device, ntports == 2 ? p->opts.port[1].device : "itself");
-	snprintf(asked, sizeof(asked), isinf(t->asked_pps) ? "as fast as it goes" : "%.6g", t->asked_pps);
+	if (p->opts.traffic.replay != NULL && p->opts.traffic.replay_speed > 0)
+		snprintf(asked, sizeof(asked), "as captured");
+	else if (isinf(t->asked_pps))
+		snprintf(asked, sizeof(asked), "as fast as it goes");
+	else
+		snprintf(asked, sizeof(asked),
+		    t->asked_pps == floor(t->asked_pps) ? "%.0f packets/s asked" : "%.6g packets/s asked",
+		    t->asked_pps);
 	snprintf(a, sizeof(a), "; of the line %.2f %%", line > 0 ? t->tx_pps / line * 100 : 0);
-	put(p, "  %-14s %s packets/s asked, %.1f sent%s, %.1f received%s", "rate", asked, t->tx_pps,
-	    isfinite(t->asked_pps) && t->tx_pps < t->asked_pps * 0.99 ? " (not reached)" : "", t->rx_pps,
-	    line > 0 ? a : "");
+	put(p, "  %-14s %s, %.1f packets/s sent%s, %.1f received%s", "rate", asked, t->tx_pps,
+	    isfinite(t->asked_pps) && t->tx_pps < t->asked_pps * 0.99 && c->slipped + c->tx_full > 0 ? " (not reached)"
+												     : "",
+	    t->rx_pps, line > 0 ? a : "");
 	put(p, "  %-14s %s", "sent at", bits(t->tx_pps, t->mean_size, text, sizeof(text)));
 	put(p, "  %-14s %s", "received at", bits(t->rx_pps, t->mean_size, text, sizeof(text)));
-	put(p, "  %-14s %llu packets, %llu octets, %u flows of %.6g octets", "sent", (unsigned long long)c->sent,
-	    (unsigned long long)c->sent_octets, t->flows, t->mean_size);
+	snprintf(text, sizeof(text), t->flows == 0 ? "frames" : t->flows == 1 ? "1 flow" : "%u flows", t->flows);
+	put(p, "  %-14s %llu packets, %llu octets, %s of %.6g octets", "sent", (unsigned long long)c->sent,
+	    (unsigned long long)c->sent_octets, text, t->mean_size);
 	put(p, "  %-14s %llu packets, %llu octets", "received", (unsigned long long)c->received,
 	    (unsigned long long)c->received_octets);
 	put(p, "  %-14s %llu packets, %.6g %%%s", "lost", (unsigned long long)c->lost,
@@ -194,6 +233,33 @@ summary_direction(struct program *p, const struct report_row *row, unsigned d)
 		    "the tester", (unsigned long long)c->tx_full, (unsigned long long)c->slipped);
 }
 
+/* Why nothing came, as far as it can be guessed. */
+static void
+hint(struct program *p, const struct trial_result *r, unsigned d)
+{
+	static const uint8_t none[16];
+	const struct tport_spec *from = &p->opts.port[d];
+	const struct trial_counts *c = &r->dir[d].count;
+	bool gateway = from->has_peer[0] || from->has_peer[1] || memcmp(from->addr4.gateway, none, 16) != 0 ||
+		       memcmp(from->addr6.gateway, none, 16) != 0;
+
+	if (c->sent == 0 || c->received > 0 || ntports < 2)
+		return;
+	if (c->misdelivered > 0)
+		put(p, "  %-14s all that came was addressed to another station, came at the wrong port, or was changed",
+		    "hint");
+	else if (!gateway)
+		put(p,
+		    "  %-14s %s has no gateway: its frames went to the other port's link address, which no router "
+		    "forwards",
+		    "hint", from->device);
+	else
+		put(p,
+		    "  %-14s nothing sent by %s came through: does the device under test forward, and has it a route "
+		    "to the destination?",
+		    "hint", from->device);
+}
+
 void
 headless_summary(struct program *p, const struct report_row *row)
 {
@@ -203,8 +269,9 @@ headless_summary(struct program *p, const struct report_row *row)
 		put_json(p, "result", result_json(r));
 		return;
 	}
-	put(p, "%s%.3f s, frames of %s octets%s", p->opts.quiet ? "" : "\n", r->seconds, row->size,
-	    r->interrupted ? "; stopped before its end" : "");
+	put(p, "%s%.3f s, frames of %s%s%s", p->opts.quiet ? "" : "\n", r->seconds,
+	    p->opts.traffic.replay != NULL ? p->opts.traffic.replay : row->size,
+	    p->opts.traffic.replay != NULL ? "" : " octets", r->interrupted ? "; stopped before its end" : "");
 	for (unsigned d = 0; d < p->dirs; d++)
 		summary_direction(p, row, d);
 	if (p->report.has_floor)
@@ -219,6 +286,8 @@ headless_summary(struct program *p, const struct report_row *row)
 		put(p, "  %-14s %llu frames that are no test packets", "other", (unsigned long long)r->other);
 	if (r->link_lost)
 		put(p, "  %-14s went down while it ran", "link");
+	for (unsigned d = 0; d < p->dirs; d++)
+		hint(p, r, d);
 }
 
 struct flow_line {

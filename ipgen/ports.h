@@ -70,8 +70,8 @@ void tports_close(void);
 /* => control; asks again for the gateways (a reset of the DUT); 0, or -EHOSTUNREACH with err */
 int tports_resolve(double wait, char *err, size_t errlen);
 /*
- * => control; the port stands for the flows' addresses that lie in its network (ARP, ND, echo): sources at the port that
- *    sends, destinations at the other; 0 or -ENOMEM
+ * => control; the port stands for the addresses of flows or replayed packets that lie in its network (ARP, ND, echo):
+ *    sources at the port that sends, destinations at the other; 0 or -ENOMEM
  */
 int tports_own(unsigned dir, const struct traffic *);
 /* => control; what a direction's frames begin with and its default addresses */

@@ -114,6 +114,9 @@ void traffic_flow_text(const struct flow *, char *, size_t);
 /* => any thread; what is in it */
 uint32_t traffic_nflows(const struct traffic *);
 const struct flow *traffic_flow(const struct traffic *, uint32_t flow);
+/* => any thread; packets of the file of --replay, and the ends of one: its family, 0 where it is no IP packet */
+uint32_t traffic_nreplay(const struct traffic *);
+unsigned traffic_replay_ends(const struct traffic *, uint32_t packet, uint8_t src[16], uint8_t dst[16]);
 double traffic_mean_size(const struct traffic *); /* octets with FCS */
 unsigned traffic_min_size(const struct traffic *), traffic_max_size(const struct traffic *);
 /* => the smallest frame that holds a signature: family 4 or 6, proto, number of tags */

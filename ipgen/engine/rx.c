@@ -162,6 +162,20 @@ hand_flush(struct worker *w)
 	}
 }
 
+/* Where a file is replayed to this port every frame but ARP and ND is taken for one of it. */
+static bool
+replayed(const struct rx_table *t, const struct rx_port *port, const struct rte_mbuf *m, struct batch *b)
+{
+	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
+		if (!t->replay[d] || (port->ends >> d & 1) == 0)
+			continue;
+		b->received[d] += RECEIVED(m->pkt_len);
+		b->unique[d]++;
+		return true;
+	}
+	return false;
+}
+
 /* A frame that is none of ours.  True: control has it */
 static bool
 foreign(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct ifnet *ifp, const struct rx_port *port,
@@ -170,13 +184,8 @@ foreign(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct ifnet
 	static const enum mp_class class[] = {[RX_LOCAL] = PUNT_LOCAL, [RX_ARP] = PUNT_ARP, [RX_ND] = PUNT_ND};
 	struct pktmeta *meta = pkt_meta(m);
 
-	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
-		if (!t->replay[d] || (port->ends >> d & 1) == 0 || s->foreign == RX_ARP || s->foreign == RX_ND)
-			continue;
-		b->received[d] += RECEIVED(m->pkt_len);
-		b->unique[d]++;
+	if (s->foreign != RX_ARP && s->foreign != RX_ND && replayed(t, port, m, b))
 		return false;
-	}
 	mp_add(&rw->other, 1);
 	if (s->foreign == RX_NOTFORUS)
 		return false;
@@ -202,7 +211,9 @@ static bool __attribute__((noinline)) odd(struct worker *w, struct rx_table *t, 
 	switch (s.is) {
 	case RX_FOREIGN:
 		return foreign(w, t, rw, ifp, port, m, &s, b);
-	case RX_STALE:
+	case RX_STALE: /* or from a capture of an earlier run */
+		if (replayed(t, port, m, b))
+			break;
 		mp_add(&d->stale, 1);
 		return false;
 	case RX_FRAGMENT:

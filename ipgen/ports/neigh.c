@@ -370,6 +370,16 @@ tports_own(unsigned dir, const struct traffic *t)
 		if (error == 0)
 			error = own_add(far, f->family, f->dst);
 	}
+	for (uint32_t k = 0; error == 0 && k < traffic_nreplay(t); k++) {
+		uint8_t src[16], dst[16];
+		unsigned family = traffic_replay_ends(t, k, src, dst);
+
+		if (family == 0)
+			continue;
+		error = own_add(dir, family, src);
+		if (error == 0)
+			error = own_add(far, family, dst);
+	}
 	for (unsigned i = 0; i < ntports; i++) {
 		struct neigh_port *p = &ports[i];
 		size_t n = 0;

@@ -129,6 +129,34 @@ open_one(unsigned i, const struct tport_spec *spec, struct ifnet **ifp, char *er
 	return file != NULL ? (*ifp)->if_ops->set_linkstr(*ifp, file, err, errlen) : 0;
 }
 
+/*
+ * A segment's port has a random link address.  One with addresses has always the same for them, as a card would: routers
+ * keep what they learnt of flows' addresses from one run to the next.
+ */
+static void
+steady_lladdr(const struct tport_spec *spec, struct ifnet *ifp)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+	const struct {
+		const void *p;
+		size_t len;
+	} part[] = {
+	    {spec->device, strlen(spec->device)},
+	    {spec->addr4.addr, spec->addr4.set ? 4 : 0},
+	    {spec->addr6.addr, spec->addr6.set ? 16 : 0},
+	};
+	uint8_t lladdr[6] = {0xb2, 0xa1}; /* locally administered; a segment's others begin b2:a0 */
+
+	if (shmif_file(spec) == NULL || (!spec->addr4.set && !spec->addr6.set))
+		return;
+	for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+		for (size_t k = 0; k < part[i].len; k++)
+			h = (h ^ ((const uint8_t *)part[i].p)[k]) * UINT64_C(0x100000001b3);
+	for (unsigned i = 0; i < 4; i++)
+		lladdr[2 + i] = (uint8_t)(h >> (32 + 8 * i));
+	(void)if_set_lladdr(ifp, lladdr);
+}
+
 /* Two ports of the loop, or one that comes back to itself. */
 static int
 open_loop(unsigned n, unsigned queues, struct ifnet **ifp, char *err, size_t errlen)
@@ -176,9 +204,12 @@ raise_port(struct tport *t, char *err, size_t errlen)
 {
 	struct tport_spec *spec = &t->spec;
 	const char *option = TPORT_OPTION(t->index);
+	uint64_t lladdr; /* in the lower octets, as in memory */
 	int error;
 
-	memcpy(t->lladdr, t->port->lladdr, 6);
+	steady_lladdr(spec, t->ifp);
+	lladdr = atomic_load(&t->ifp->if_lladdr);
+	memcpy(t->lladdr, &lladdr, 6);
 	if (spec->mtu_soft && spec->mtu > t->port->mtu_max)
 		spec->mtu = t->port->mtu_max;
 	if (spec->mtu != 0 && spec->mtu != t->ifp->if_mtu) {

@@ -67,20 +67,60 @@ frame_type(const uint8_t *p, uint32_t len, uint32_t *off)
 	return type;
 }
 
+/* Where a frame's IP packet begins; its family, 0 where it has none. */
+static unsigned
+frame_ip(const uint8_t *p, uint32_t len, uint32_t *off)
+{
+	unsigned type;
+
+	*off = LINK_LEN;
+	type = frame_type(p, len, off);
+	*off += 2;
+	if (type == 0x0800 && len >= *off + 20 && p[*off] >> 4 == 4 && (p[*off] & 15) >= 5 &&
+	    len >= *off + (p[*off] & 15) * 4u)
+		return 4;
+	return type == 0x86dd && len >= *off + 40 && p[*off] >> 4 == 6 ? 6 : 0;
+}
+
 /* pkt_hash of the IP packet in a frame, or 0. */
 static uint32_t
 frame_hash(const uint8_t *p, uint32_t len)
 {
-	uint32_t off = LINK_LEN;
-	unsigned type = frame_type(p, len, &off);
+	uint32_t off;
 
-	off += 2;
-	if (type == 0x0800 && len >= off + 20 && p[off] >> 4 == 4 && (p[off] & 15) >= 5 &&
-	    len >= off + (p[off] & 15) * 4u)
+	switch (frame_ip(p, len, &off)) {
+	case 4:
 		return pkt_hash_ip4(p + off, p + len);
-	if (type == 0x86dd && len >= off + 40 && p[off] >> 4 == 6)
+	case 6:
 		return pkt_hash_ip6(p + off, p + len);
-	return 0;
+	default:
+		return 0;
+	}
+}
+
+uint32_t
+traffic_nreplay(const struct traffic *t)
+{
+	return t->nreplay;
+}
+
+unsigned
+traffic_replay_ends(const struct traffic *t, uint32_t packet, uint8_t src[16], uint8_t dst[16])
+{
+	const struct replay_packet *k = &t->replay[packet];
+	const uint8_t *p = t->replay_data + k->off;
+	uint32_t off;
+	unsigned family = frame_ip(p, k->len, &off);
+	size_t n = family == 4 ? 4 : 16;
+
+	if (family == 0)
+		return 0;
+	p += off + (family == 4 ? 12 : 8);
+	memset(src, 0, 16);
+	memset(dst, 0, 16);
+	memcpy(src, p, n);
+	memcpy(dst, p + n, n);
+	return family;
 }
 
 /* Writes the frame to be sent at out; its length. */
