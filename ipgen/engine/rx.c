@@ -315,8 +315,8 @@ receive_run(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct i
 	struct rx_port other = {0};
 	const struct rx_port *port = &other;
 	struct rx_shape *shape = rw->shape[ifp == t->ifp[1]];
-	uint64_t octets = 0, received = 0, unique = 0;
-	uint64_t age = 0, nage = 0; /* packets that were sent together have one age: so many of it */
+	uint64_t octets = 0, unlike_octets = 0;
+	uint64_t unique = 0, since = 0, age; /* packets that were sent together have one age: all of unique since */
 	unsigned ndone = 0, dir;
 
 	if (likely(ifp == t->ifp[0]))
@@ -351,9 +351,9 @@ receive_run(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct i
 			     !rx_shape_good(&shape[rx_shape_slot(p)], &expect, p, &stamped, &flow, &seq)))
 			goto unusual;
 		if (unlikely(stamped.a != was)) {
-			if (nage > 0)
-				hist_add_n(hist, age, nage);
-			nage = 0;
+			if (unique > since)
+				hist_add_n(hist, age, unique - since);
+			since = unique;
 			age = sig_age(stamped.a & SIG_STAMP, now);
 			transit = (float)age;
 		}
@@ -363,22 +363,23 @@ receive_run(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct i
 			goto unusual;
 		track_next(tr, transit);
 		unique++;
-		nage++;
-		received += RECEIVED(len);
 		done[ndone++] = p;
 		continue;
 	unusual:
+		unlike_octets += len;
 		if (!unlike(w, t, rw, ifp, port, shape, p, now, b))
 			done[ndone++] = p;
 	}
-	if (nage > 0)
-		hist_add_n(hist, age, nage);
-	b->received[dir] += received;
+	if (unique > since)
+		hist_add_n(hist, age, unique - since);
+	b->received[dir] += (unique << 32) + octets - unlike_octets;
 	b->unique[dir] += unique;
 	mp_add(&st->ipackets, n);
 	mp_add(&st->ibytes, octets);
 	return ndone;
 }
+
+_Static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2, "one word");
 
 /* Back to their pool together, if each is whole, one segment, nobody else's, and of the same pool; as most are. */
 static void
@@ -391,9 +392,11 @@ free_bulk(struct rte_mbuf **m, unsigned n)
 		return;
 	pool = m[0]->pool;
 	for (unsigned i = 0; i < n; i++) {
-		unlike |=
-		    (uint64_t)(m[i]->pool != pool) | (m[i]->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL));
-		unlike |= (uint64_t)(rte_mbuf_refcnt_read(m[i]) ^ 1) | (m[i]->nb_segs ^ 1u);
+		uint32_t whole; /* references, and segments behind them */
+
+		memcpy(&whole, &m[i]->refcnt, sizeof(whole));
+		unlike |= (uint64_t)(uintptr_t)m[i]->pool ^ (uintptr_t)pool;
+		unlike |= (m[i]->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) | (whole ^ 0x10001);
 	}
 	if (likely(unlike == 0))
 		rte_mempool_put_bulk(pool, (void **)m, n);
