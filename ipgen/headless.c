@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "ipgen/program.h"
+#include "ipgen/report/report_var.h"
 
 #define HEAD_EVERY 40 /* lines between two heads */
 
@@ -56,7 +57,7 @@ void
 headless_say(struct program *p, const char *line)
 {
 	if (p->opts.json_lines)
-		put_json(p, "progress", json_string(line));
+		put_json(p, "progress", json_text(line));
 	else if (!p->opts.quiet)
 		put(p, "%s", line);
 }

@@ -230,6 +230,13 @@ router_body() {
 	finish
 }
 
+test_case octets "what a command prints is a line of JSON whatever its octets"
+octets_body() {
+	printf 'for 100ms rate 1000\nevent exec "printf \\"a\\\\377b\\\\n\\""\n' >script
+	gen 0 -T loop -R loop -S script --drain 0.2 --no-floor --json-lines
+	grep -q '^{"progress":"a?b"}$' out || atf_fail "$(cat script out)"
+}
+
 test_case interrupted "a signal ends a run with its summary and reports, a second one at once"
 interrupted_body() {
 	for signal in INT TERM; do
