@@ -2,7 +2,8 @@
 """Figures of ipgen itself, and of a router measured by it from a CPU of its own.
 
 ipgen.null.1w: frames of 64 octets to net_null (copy off), each with its number, time stamp and checksum, beside testpmd's txonly.
-ipgen.null.2w: two workers beside one.  ipgen.check: what a packet costs that is sent through a loop in memory and checked, above
+ipgen.null.flows: 1,000 flows beside testpmd's txonly with many.  ipgen.null.2w: two workers beside one, bursts of 32 each.
+ipgen.check: what a packet costs that is sent through a loop in memory and checked, above
 what it costs to send.  ipgen.pace: how near the packets sent come to the rate asked, and the most of them in 10 ms.
 memif.64.ndr: the rate without loss through two memif interfaces, found by ipgen's binary search, beside testpmd's io forwarding.
 """
@@ -39,11 +40,11 @@ def send(cpus, *args, port=("-T", NULL), size=64, seconds=SECONDS, rate="max"):
                  ",".join(map(str, cpus)), *args)[-1]["result"]["directions"][0]
 
 
-def txonly():
+def txonly(*args):
     """testpmd's packets a second to the same device, by its own counters"""
     prefix = f"bi{time.monotonic_ns()}"
     p = spawn([*NICE, "dpdk-testpmd", *eal(prefix, f"0@{CPUS[0]},1@{CPU}", NULL), "--", "--forward-mode=txonly", "--auto-start", "--txpkts=60",
-               "--total-num-mbufs=16384"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+               "--total-num-mbufs=16384", *args], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         t = Telemetry(prefix, p)
 
@@ -63,14 +64,22 @@ def left_out(name):
     return False
 
 
-def bench_null_1w():
+def one_worker(name, flows, peer, *peer_args):
     ours, theirs = [], []
     for _ in range(RUNS):
-        theirs.append(txonly())
-        ours.append(send([CPU])["tx_pps"])
-    report("ipgen.null.1w", "packets/s", ours, theirs, "testpmd txonly", better_high)
+        theirs.append(txonly(*peer_args))
+        ours.append(send([CPU], *flows)["tx_pps"])
+    report(name, "packets/s", ours, theirs, peer, better_high)
     mhz = tsc_mhz()
     note(f"cycles a packet: {mhz * 1e6 / statistics.median(ours):.1f}, testpmd {mhz * 1e6 / statistics.median(theirs):.1f}")
+
+
+def bench_null_1w():
+    one_worker("ipgen.null.1w", [], "testpmd txonly")
+
+
+def bench_null_flows():
+    one_worker("ipgen.null.flows", ["-F", 1000, "--sport", "1024-2047"], "testpmd txonly, many flows", "--txonly-multi-flow")
 
 
 def bench_null_2w():
@@ -79,7 +88,8 @@ def bench_null_2w():
     one, two = [], []
     for _ in range(RUNS):
         one.append(send([CPU], "-F", 1024, "--sport", "1024-2047")["tx_pps"])
-        two.append(send(CPUS[-2:], "-F", 1024, "--sport", "1024-2047")["tx_pps"])
+        # queues of a direction share the burst: each worker has the one worker's 32
+        two.append(send(CPUS[-2:], "--burst", 2 * BURST, "-F", 1024, "--sport", "1024-2047")["tx_pps"])
     report("ipgen.null.2w", "packets/s", two, one, "one worker", better_high)
 
 
@@ -166,5 +176,5 @@ def bench_memif_ndr():
     note("the highest rate without loss that ipgen found in trials of a second, itself on the first CPU")
 
 
-FIGURES = {"ipgen.null.1w": bench_null_1w, "ipgen.null.2w": bench_null_2w, "ipgen.check": bench_check, "ipgen.pace": bench_pace,
-           "memif.64.ndr": bench_memif_ndr}
+FIGURES = {"ipgen.null.1w": bench_null_1w, "ipgen.null.flows": bench_null_flows, "ipgen.null.2w": bench_null_2w,
+           "ipgen.check": bench_check, "ipgen.pace": bench_pace, "memif.64.ndr": bench_memif_ndr}
