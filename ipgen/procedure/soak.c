@@ -15,7 +15,7 @@
 
 /* What samples are summed into: a row's, or a sample's of the report. */
 struct sums {
-	double period;
+	double period, warmup;
 	struct trial_sample sample;
 };
 
@@ -77,7 +77,8 @@ sum(struct sums *into, const struct trial_sample *s)
 	struct trial_sample *a = &into->sample;
 
 	a->at = s->at;
-	a->seconds += s->seconds;
+	/* warm-up at its beginning is no part of it */
+	a->seconds += fmax(0, fmin(s->seconds, s->at - into->warmup));
 	a->counting = s->counting;
 	a->other = s->other;
 	a->tester_lost = s->tester_lost;
@@ -123,7 +124,7 @@ row_of(struct soak *k)
 	run_row(run, &row, run_offered(run, &r), &r);
 	row.value = run_loss(&r);
 	row.pass = row.value <= run->p->max_loss;
-	snprintf(row.note, sizeof(row.note), "to %.0f s", s->at);
+	snprintf(row.note, sizeof(row.note), "to %.0f s", s->at - k->row.warmup);
 	if (run_add(run, &row) < 0)
 		k->error = -ENOMEM;
 	if (n > 0) {
@@ -142,7 +143,8 @@ observe(void *arg, const struct trial_sample *s)
 	const struct procedure *p = k->run->p;
 	char left[32];
 
-	if (!s->counting || k->error)
+	/* the last second that sends is one of the drain already */
+	if ((!s->counting && s->second[0].sent + s->second[1].sent == 0) || k->error)
 		return;
 	if (sum(&k->plot, s)) {
 		if (p->report && report_add_sample(p->report, &k->plot.sample) < 0)
@@ -179,6 +181,7 @@ soak_run(struct run *run)
 
 	k.row.period = fmax(60, ceil(p->soak_seconds / ROWS / 60) * 60);
 	k.plot.period = fmax(1, ceil(p->soak_seconds / SAMPLES));
+	k.row.warmup = k.plot.warmup = p->warmup;
 	run_spec(run, &ask, &spec);
 	rc = trial_observe(observe, &k);
 	if (rc < 0) {
