@@ -7,10 +7,12 @@
  */
 #include "ipgen/engine/rx_var.h"
 
+/* Twice, for a table's mask leaves low bits, and what differs (the last octet of an address) is in v's highest. */
 static inline uint64_t
 mix(uint64_t h, uint64_t v)
 {
 	h = (h ^ v) * 0x9e3779b97f4a7c15u;
+	h = (h ^ h >> 32) * 0x9e3779b97f4a7c15u;
 	return h ^ h >> 32;
 }
 
