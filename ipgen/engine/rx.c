@@ -357,9 +357,11 @@ receive_run(struct worker *w, struct rx_table *t, struct rx_worker *rw, struct i
 			age = sig_age(stamped.a & SIG_STAMP, now);
 			transit = (float)age;
 		}
+		/* first of all whose the flow is: another worker writes its line */
+		if (unlikely(owner != NULL && atomic_load_explicit(&owner[flow], memory_order_relaxed) != me))
+			goto unusual;
 		tr = &tracks[flow];
-		if (unlikely(seq != (uint32_t)tr->next || tr->holes != 0 ||
-			     (owner != NULL && atomic_load_explicit(&owner[flow], memory_order_relaxed) != me)))
+		if (unlikely(seq != (uint32_t)tr->next || tr->holes != 0))
 			goto unusual;
 		track_next(tr, transit);
 		unique++;
