@@ -14,6 +14,7 @@
 #include "ipgen/engine/rx_var.h"
 
 struct rx_table *_Atomic rx_now;
+struct rx_table *_Atomic rx_closing;
 struct rx_hand *rx_hand[MP_MAXWORKERS];
 
 /* What a vector adds to the counters that every packet counts in. */
@@ -452,13 +453,15 @@ rx_receive(struct worker *w)
 void
 rx_resume(struct worker *w, struct rte_mbuf **m, unsigned n)
 {
-	struct rx_table *t = atomic_load_explicit(&rx_now, memory_order_acquire);
+	struct rx_table *t = atomic_load_explicit(&rx_closing, memory_order_acquire);
 	struct rte_mbuf *done[PKT_VEC], *rest[PKT_VEC];
 	unsigned ndone = 0, nrest = 0;
 	struct batch b = {0};
 
 	ASSERT_WORKER();
 	MP_ASSERT(n <= PKT_VEC);
+	if (t == NULL)
+		t = atomic_load_explicit(&rx_now, memory_order_acquire);
 	for (unsigned i = 0; i < n; i++) {
 		struct rx_seen s;
 		uint64_t age;

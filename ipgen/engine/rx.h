@@ -6,7 +6,7 @@
  * the sequence numbers of each begin at 0 in every flow.  What carries any other of the SIG_TRIALS magics is stale.
  *
  * Synchronization: a worker counts in lines of its own ([w]), control reads single words.  rx_prepare and rx_collect run
- * while no worker looks at the tables: before rx_open, and after rx_close and a call to each worker (engine_barrier).
+ * while no worker looks at the tables: before rx_open, and after rx_settle (where no worker runs: rx_close).
  * Lifetime: tables from rx_prepare to the next rx_prepare or rx_fini; the traffic outlives rx_close.
  */
 #ifndef IPGEN_RX_H
@@ -49,6 +49,11 @@ int rx_prepare(const struct rx_setup *, char *err, size_t errlen);
 void rx_open(void);
 /* => control; what comes from now on is stale */
 void rx_close(void);
+/*
+ * => control, from main's level: the same, and what workers have handed to each other by then is counted.  When it returns
+ *    no worker looks at the tables any more
+ */
+void rx_settle(void);
 /* => control; other sizes for a direction (the same flows), from the next vector on */
 void rx_traffic(unsigned dir, const struct traffic *);
 

@@ -10,12 +10,14 @@
 #include <sys/mman.h>
 
 #include "if/ifnet.h"
+#include "ipgen/engine/engine.h"
 #include "ipgen/engine/rx_var.h"
 #include "ipgen/traffic/frame.h"
 
 #define TAILS	    (128u << 20) /* octets for the tails of a direction's flows */
 #define TOUCHED	    (16u << 20)	 /* of that so much is touched beforehand */
 #define MANY	    256		 /* flows whose state a worker's first cache does not hold */
+#define SETTLE	    1000	 /* turns of the workers: an inbox is empty by then, were it full */
 #define LIVE_JITTER 1024	 /* flows that a sample reads: a cache line of another thread each */
 
 static struct rx_table *rx_idle;  /* [c] */
@@ -207,6 +209,28 @@ rx_close(void)
 {
 	ASSERT_CONTROL();
 	atomic_store_explicit(&rx_now, rx_idle, memory_order_release);
+}
+
+static bool
+handed_over(void)
+{
+	for (unsigned i = 0; i < mp_nworkers; i++)
+		if (!mp_ring_empty(&mp_workers[i]->inbox))
+			return true;
+	return false;
+}
+
+void
+rx_settle(void)
+{
+	atomic_store_explicit(&rx_closing, rx_trial, memory_order_release);
+	rx_close();
+	engine_barrier(); /* nobody hands over more */
+	for (unsigned i = 0; i < SETTLE && handed_over(); i++)
+		engine_barrier();
+	engine_barrier(); /* what was taken last is counted */
+	atomic_store_explicit(&rx_closing, NULL, memory_order_release);
+	engine_barrier();
 }
 
 void

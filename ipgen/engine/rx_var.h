@@ -64,6 +64,7 @@ struct rx_hand {
 };
 
 extern struct rx_table *_Atomic rx_now;	       /* [r] never NULL after rx_init */
+extern struct rx_table *_Atomic rx_closing;    /* [r] NULL, or whose packets are still counted that were handed over */
 extern struct rx_hand *rx_hand[MP_MAXWORKERS]; /* [I] after rx_init */
 
 static inline struct track_tail *

@@ -337,8 +337,7 @@ trial_run_on(const struct trial_ports *ports, const struct trial_spec *spec, str
 	event_del(timer);
 	tx_release();
 	device_settle();
-	rx_close();
-	engine_barrier();
+	rx_settle();
 	trial_sample_end();
 	result_fill(result);
 	trial.running = false;
