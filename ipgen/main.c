@@ -15,8 +15,9 @@
 #include "ipgen/sig.h"
 #include "mp/mp.h"
 
-static struct program program; /* [c] */
-static unsigned signals;       /* [c] that told it to end */
+static struct program program;	      /* [c] */
+static volatile sig_atomic_t signals; /* [c] that told it to end */
+static const int signal_list[] = {SIGINT, SIGTERM, SIGHUP};
 
 /* The first ends what runs in good order; at the second the kernel takes back what is ours, devices too. */
 static void
@@ -27,6 +28,25 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		_exit(128 + (int)sig);
 	}
 	trial_stop(true);
+}
+
+/* While reports are written nobody looks at events: a signal that is the second ends the program here. */
+static void
+on_signal_writing(int sig)
+{
+	if (signals++ > 0) {
+		report_abandon();
+		_exit(128 + sig);
+	}
+}
+
+static void
+signals_writing(void)
+{
+	const struct sigaction sa = {.sa_handler = on_signal_writing, .sa_flags = SA_RESTART};
+
+	for (unsigned i = 0; i < sizeof(signal_list) / sizeof(signal_list[0]); i++)
+		sigaction(signal_list[i], &sa, NULL);
 }
 
 static int
@@ -124,11 +144,9 @@ prepare(struct program *p, char *err, size_t errlen)
 static int
 signals_start(struct event_base *base, struct event **events)
 {
-	static const int list[] = {SIGINT, SIGTERM, SIGHUP};
-
 	signal(SIGPIPE, SIG_IGN);
 	for (unsigned i = 0; i < 3; i++) {
-		events[i] = evsignal_new(base, list[i], on_signal, NULL);
+		events[i] = evsignal_new(base, signal_list[i], on_signal, NULL);
 		if (events[i] == NULL || evsignal_add(events[i], NULL) != 0)
 			return -ENOMEM;
 	}
@@ -159,6 +177,7 @@ run(struct program *p, int argc, char **argv)
 	}
 	error = program_run(p, &failed, err, sizeof(err));
 	view_stop();
+	signals_writing();
 	p->interactive = false;
 	if (error == -EINTR)
 		fputs("ipgen: stopped\n", stderr);
@@ -232,8 +251,11 @@ main(int argc, char **argv)
 	p->base = event_base_new();
 	if (p->base == NULL || signals_start(p->base, events) != 0)
 		return fail(1, "out of memory");
-	if (engine_start(&conf, p->base) != 0)
-		_exit(1); /* the reason was logged; half started: nothing to be taken apart in order */
+	r = engine_start(&conf, p->base);
+	if (r != 0)
+		_exit(r == -EINVAL && conf.cpus != NULL
+			  ? 2
+			  : 1); /* the reason was logged; half started: nothing to be taken apart in order */
 	r = run(p, argc, argv);
 	web_stop();
 	tports_close();

@@ -75,6 +75,8 @@ json_t *report_json(const struct report *);	/* new reference, or NULL: no memory
 /* writes FILE (through a temporary beside it); kind by function; 0 or -errno with err naming the file */
 int report_write(
     const struct report *, const char *path, int (*fn)(const struct report *, FILE *), char *err, size_t errlen);
+/* => any signal handler, before _exit: takes away the temporary file of a report_write that is not done */
+void report_abandon(void);
 int report_json_write(const struct report *, FILE *);
 
 /* => the same objects for the live view and for --json lines; new references */

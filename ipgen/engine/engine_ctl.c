@@ -31,6 +31,8 @@ engine_start(const struct engine_conf *conf, struct event_base *base)
 {
 	const struct mp_config mp = {.nworkers = conf->workers,
 	    .cpulist = conf->cpus,
+	    .opt_workers = "--workers",
+	    .opt_cpulist = "--cpus",
 	    .pool_buffers = conf->buffers,
 	    .buffer_size = conf->buffer_size};
 	int r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A report in memory, and how it gets into a file. */
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,17 @@ is_special(const char *path)
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
+/* Of the report that is being written; a signal handler reads it. */
+static char temporary[4096];		    /* [c] */
+static volatile sig_atomic_t has_temporary; /* [c] */
+
+void
+report_abandon(void)
+{
+	if (has_temporary)
+		unlink(temporary);
+}
+
 static FILE *
 temporary_open(const char *path, char *tmp, size_t len)
 {
@@ -92,13 +104,17 @@ temporary_open(const char *path, char *tmp, size_t len)
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	if ((fd = mkostemp(tmp, O_CLOEXEC)) < 0)
+	has_temporary = 1; /* from here on: its name is changed before it is made */
+	if ((fd = mkostemp(tmp, O_CLOEXEC)) < 0) {
+		has_temporary = 0;
 		return NULL;
+	}
 	if (fchmod(fd, 0666 & ~mask) != 0 || (f = fdopen(fd, "w")) == NULL) {
 		int saved = errno;
 
 		close(fd);
 		unlink(tmp);
+		has_temporary = 0;
 		errno = saved;
 		return NULL;
 	}
@@ -110,7 +126,7 @@ report_write(
     const struct report *r, const char *path, int (*fn)(const struct report *, FILE *), char *err, size_t errlen)
 {
 	bool special = is_special(path);
-	char tmp[4096] = "";
+	char *tmp = temporary;
 	int error;
 	FILE *f;
 
@@ -120,7 +136,7 @@ report_write(
 			snprintf(err, errlen, "standard output: %s", strerror(-error));
 		return error;
 	}
-	f = special ? fopen(path, "we") : temporary_open(path, tmp, sizeof(tmp));
+	f = special ? fopen(path, "we") : temporary_open(path, tmp, sizeof(temporary));
 	if (f == NULL) {
 		error = -errno;
 		snprintf(err, errlen, "%s: %s", path, strerror(-error));
@@ -136,5 +152,6 @@ report_write(
 		if (!special)
 			unlink(tmp);
 	}
+	has_temporary = 0;
 	return error;
 }

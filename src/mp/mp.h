@@ -187,10 +187,11 @@ void mp_assert_failed(const char *what, const char *file, int line) __attribute_
 #define ASSERT_WORKER()	 MP_ASSERT(mp_self != NULL && !mp_self->is_control)
 
 struct mp_config {
-	unsigned nworkers;     /* 0: the CPUs the process may use less one, at least one */
-	const char *cpulist;   /* -l, or NULL */
-	unsigned pool_buffers; /* per thread; 0: MP_POOL_DEFAULT */
-	unsigned buffer_size;  /* data room less headroom; 0: 2048 */
+	unsigned nworkers;		       /* 0: the CPUs the process may use less one, at least one */
+	const char *cpulist;		       /* -l, or NULL */
+	const char *opt_workers, *opt_cpulist; /* what the program calls them, for messages; NULL: -w, -l */
+	unsigned pool_buffers;		       /* per thread; 0: MP_POOL_DEFAULT */
+	unsigned buffer_size;		       /* data room less headroom; 0: 2048 */
 };
 #define MP_POOL_DEFAULT 16384 /* of a worker, one of four at most; mp_ctl.c */
 

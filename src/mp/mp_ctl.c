@@ -257,6 +257,8 @@ cpulist_parse(const char *s, int *cpus, int max)
 static int
 workers_decide(const struct mp_config *conf, int *cpus)
 {
+	const char *opt_w = conf->opt_workers != NULL ? conf->opt_workers : "-w";
+	const char *opt_l = conf->opt_cpulist != NULL ? conf->opt_cpulist : "-l";
 	cpu_set_t allowed;
 	int n;
 
@@ -267,25 +269,26 @@ workers_decide(const struct mp_config *conf, int *cpus)
 	if (conf->cpulist != NULL) {
 		n = cpulist_parse(conf->cpulist, cpus, MP_MAXWORKERS);
 		if (n < 0) {
-			mp_log(MP_LOG_ERR, "-l %s: not a list of CPUs such as 1,3-5, each once, at most %d",
+			mp_log(MP_LOG_ERR, "%s %s: not a list of CPUs such as 1,3-5, each once, at most %d", opt_l,
 			    conf->cpulist, MP_MAXWORKERS);
 			return n;
 		}
 		for (int i = 0; i < n; i++)
 			if (!CPU_ISSET(cpus[i], &allowed)) {
-				mp_log(MP_LOG_ERR, "-l %s: CPU %d is not one this process may use", conf->cpulist,
-				    cpus[i]);
+				mp_log(MP_LOG_ERR, "%s %s: CPU %d is not one this process may use", opt_l,
+				    conf->cpulist, cpus[i]);
 				return -EINVAL;
 			}
 		if (conf->nworkers != 0 && conf->nworkers != (unsigned)n) {
-			mp_log(MP_LOG_ERR, "-w %u and -l %s (%d CPUs) disagree", conf->nworkers, conf->cpulist, n);
+			mp_log(MP_LOG_ERR, "%s %u and %s %s (%d CPUs) disagree", opt_w, conf->nworkers, opt_l,
+			    conf->cpulist, n);
 			return -EINVAL;
 		}
 		mp_nworkers = n;
 		return 0;
 	}
 	if (conf->nworkers > MP_MAXWORKERS) {
-		mp_log(MP_LOG_ERR, "-w %u: at most %d workers", conf->nworkers, MP_MAXWORKERS);
+		mp_log(MP_LOG_ERR, "%s %u: at most %d workers", opt_w, conf->nworkers, MP_MAXWORKERS);
 		return -EINVAL;
 	}
 	n = CPU_COUNT(&allowed) - 1;

@@ -155,6 +155,13 @@ router() { # R between bus0 and bus1
 	run R sysctl -w net.inet6.ip6.forwarding=1
 }
 
+test_case cpus "what is wrong with --cpus and --workers is told by their names"
+cpus_body() {
+	wrong 2 "(error: )?--cpus 0,0: not a list of CPUs" -T loop --cpus 0,0 -n 1
+	wrong 2 "(error: )?--cpus 1023: CPU 1023 is not one this process may use" -T loop --cpus 1023 -n 1
+	wrong 2 "(error: )?--workers 3 and --cpus 0 \\(1 CPUs\\) disagree" -T loop --workers 3 --cpus 0 -n 1
+}
+
 test_case gateways "on the same wires one router for IPv4 and another for IPv6: flows of both families go each to its own"
 gateways_body() {
 	local D i

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The writers of ipgen's reports: what they write is read back, whatever its words. */
+#include <dirent.h>
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
@@ -69,6 +70,37 @@ column(char names[][256], unsigned n, const char *name)
 			return i;
 	fail_msg("no column %s", name);
 	return 0;
+}
+
+static int
+abandoned(const struct report *r, FILE *f)
+{
+	report_abandon();
+	return fputs("half", f) < 0 ? -EIO : 0;
+}
+
+/* What a signal handler does in the midst of a report: nothing stays beside it, and what was there before is as it was. */
+static void
+test_abandon(void **state)
+{
+	struct report r = {0};
+	char err[128], dir[] = "abandon.XXXXXX", path[64];
+	struct dirent *e;
+	DIR *d;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/r.txt", dir);
+	assert_int_not_equal(report_write(&r, path, abandoned, err, sizeof(err)), 0);
+	report_abandon();
+	assert_non_null(d = opendir(dir));
+	while ((e = readdir(d)) != NULL)
+		assert_int_equal(e->d_name[0], '.');
+	closedir(d);
+	assert_int_equal(report_write(&r, path, report_text, err, sizeof(err)), 0);
+	report_abandon();
+	assert_int_equal(access(path, R_OK), 0);
+	unlink(path);
+	rmdir(dir);
 }
 
 static void
@@ -409,6 +441,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_abandon),
 	    cmocka_unit_test(test_csv),
 	    cmocka_unit_test(test_json),
 	    cmocka_unit_test(test_sample),
