@@ -257,8 +257,11 @@ wait_links(double wait, char *err, size_t errlen)
 	else if (error != 0)
 		for (unsigned i = 0; i < ntports; i++)
 			if (tport[i].ifp->if_linkstate == LINK_DOWN) {
-				snprintf(err, errlen, "%s %s: no link after %g s (--wait)", TPORT_OPTION(i),
-				    tport[i].spec.device, wait);
+				snprintf(err, errlen, "%s %.256s: no link after %g s (--wait)%s%.16s%s",
+				    TPORT_OPTION(i), tport[i].spec.device, wait,
+				    is_tap(tport[i].spec.device) ? ": the kernel's side is down, ip link set " : "",
+				    is_tap(tport[i].spec.device) ? tport[i].spec.device : "",
+				    is_tap(tport[i].spec.device) ? " up" : "");
 				return -ENETDOWN;
 			}
 	return error;
