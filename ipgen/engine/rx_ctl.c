@@ -385,6 +385,9 @@ static void
 collect_flows(unsigned dir, struct trial_direction *out)
 {
 	struct rx_flows *f = &rx_trial->flows[dir];
+	const struct trial_counts *c = &out->count;
+	/* more came than was counted: of a flow from which nothing is missing too something may be held back */
+	const bool held = c->unique + c->duplicate + c->late + c->unattributed < c->received;
 	uint32_t n = rx_trial->match.nflows[dir], with = 0;
 	double jitter = 0, most = 0;
 
@@ -392,7 +395,7 @@ collect_flows(unsigned dir, struct trial_direction *out)
 		struct track *tr = &f->track[i];
 		uint64_t sent = flow_sent(dir, i, tr), here = tr->unique + tr->late;
 
-		if (here < sent) {
+		if (here < sent || held) {
 			struct track_tail *tail = rx_tail(f, i);
 
 			if (tail->held != 0)

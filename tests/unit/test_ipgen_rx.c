@@ -685,6 +685,29 @@ test_foreign(void **state)
 	traffic_free(t);
 }
 
+/* A number that was never sent, of a flow from which nothing is missing: it was received, so it is counted somewhere. */
+static void
+test_held(void **state)
+{
+	static const uint32_t seq[] = {0, 1, 2, 5000};
+	const struct kind k = {4, 17, 0, 64};
+	struct traffic *t = build(&k, 1, false);
+	const struct trial_counts *c;
+
+	trial(t, NULL, 2);
+	for (unsigned i = 0; i < 4; i++) {
+		mp_self = mp_workers[0];
+		feed_one(0, 1, frame(t, 0, 0, seq[i], MAGIC));
+	}
+	sent[0][0] = 3;
+	c = collect(3);
+	assert_int_equal(c->received, 4);
+	assert_int_equal(c->unique, 3);
+	assert_int_equal(c->unattributed, 1);
+	assert_int_equal(c->lost, 0);
+	traffic_free(t);
+}
+
 /* Garbage of every kind: nothing but whole counts may come of it. */
 static void
 test_garbage(void **state)
@@ -813,7 +836,8 @@ main(void)
 	    cmocka_unit_test(test_clean), cmocka_unit_test(test_every_octet), cmocka_unit_test(test_shape),
 	    cmocka_unit_test(test_faults), cmocka_unit_test(test_ring_full), cmocka_unit_test(test_elsewhere),
 	    cmocka_unit_test(test_changes), cmocka_unit_test(test_echo_reply), cmocka_unit_test(test_foreign),
-	    cmocka_unit_test(test_garbage), cmocka_unit_test(test_workers), /* the last: workers run from here on */
+	    cmocka_unit_test(test_held), cmocka_unit_test(test_garbage),
+	    cmocka_unit_test(test_workers), /* the last: workers run from here on */
 	};
 	struct mp_config conf = {.nworkers = 2, .pool_buffers = 8191, .buffer_size = 4096};
 	int r;
