@@ -227,7 +227,7 @@ static const struct option_def defs[] = {
     {"take", 0, FLAG, O(take), 0, 0, NULL, NULL, "take Linux interfaces although Linux has addresses on them"},
     {"mtu", 0, UINT, O(mtu), 68, 16000, NULL, "N", "MTU of the ports (z of a genome)"},
     {"linerate", 0, CALL, 0, 0, 0, set_linerate, "BPS", "the ports' line rate, where the device does not say it"},
-    {"wait", 0, REAL, O(wait), 0, 600, NULL, "S", "wait so long for links and gateways (5)"},
+    {"wait", 0, REAL, O(wait), 0, 600, NULL, "S", "wait so long for links and gateways (10)"},
     {"", 'p', TEXT, O(pps_value), 0, 0, NULL, "PPS", "packets a second, in each direction"},
     {"rate", 0, TEXT, O(rate_value), 0, 0, NULL, "RATE", "100000, 1Mpps, 10%, 1Gbps/l1, 500Mbps/l2, max (the default)"},
     {"l1-bps", 0, FLAG, O(l1_bps), 0, 0, NULL, NULL, "bits/s without a layer are of layer 1 (with preamble and gap)"},
@@ -379,7 +379,7 @@ static void
 set_defaults(struct options *o)
 {
 	memset(o, 0, sizeof(*o));
-	o->wait = 5;
+	o->wait = 10;
 	o->interval = 1;
 	o->drain = -1;
 	o->rate = o->max_rate = (struct rate){.kind = RATE_MAX, .value = INFINITY};

@@ -51,7 +51,8 @@ linux_fail(char *err, size_t errlen, const char *ifname, int error, const char *
 bool
 linux_exists(const char *ifname)
 {
-	return strlen(ifname) < IFNAMSIZ && if_nametoindex(ifname) != 0;
+	/* Linux takes "eth0:1" for eth0 */
+	return strlen(ifname) < IFNAMSIZ && strchr(ifname, ':') == NULL && if_nametoindex(ifname) != 0;
 }
 
 /* One attachment per interface: abstract socket names belong to the network namespace, as interfaces do. */
