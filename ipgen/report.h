@@ -65,6 +65,8 @@ struct report {
 /* => control; copies the row, its histograms as quantile_ns; -ENOMEM */
 int report_add(struct report *, const struct report_row *);
 int report_add_sample(struct report *, const struct trial_sample *);
+/* => any thread; b's counts added to a's; the largest extent is kept */
+void report_counts_add(struct trial_counts *a, const struct trial_counts *b);
 void report_free(struct report *);
 
 /* 0 or -errno of the stream */

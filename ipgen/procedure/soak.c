@@ -29,28 +29,6 @@ struct soak {
 	int error;
 };
 
-static void
-add_counts(struct trial_counts *a, const struct trial_counts *b)
-{
-	a->sent += b->sent;
-	a->sent_octets += b->sent_octets;
-	a->tx_full += b->tx_full;
-	a->slipped += b->slipped;
-	a->received += b->received;
-	a->received_octets += b->received_octets;
-	a->unique += b->unique;
-	a->lost += b->lost;
-	a->reordered += b->reordered;
-	a->reorder_max = a->reorder_max > b->reorder_max ? a->reorder_max : b->reorder_max;
-	a->duplicate += b->duplicate;
-	a->corrupt += b->corrupt;
-	a->unattributed += b->unattributed;
-	a->misdelivered += b->misdelivered;
-	a->stale += b->stale;
-	a->fragments += b->fragments;
-	a->late += b->late;
-}
-
 /* Percentiles of a longer time cannot be had from those of its parts: the greatest part's stands for it. */
 static void
 add_latency(struct trial_latency *a, const struct trial_latency *b)
@@ -85,7 +63,7 @@ sum(struct sums *into, const struct trial_sample *s)
 	a->device_missed = s->device_missed;
 	for (unsigned d = 0; d < TRIAL_DIRS; d++) {
 		a->asked_pps[d] = s->asked_pps[d];
-		add_counts(&a->second[d], &s->second[d]);
+		report_counts_add(&a->second[d], &s->second[d]);
 		a->total[d] = s->total[d];
 		add_latency(&a->latency[d], &s->latency[d]);
 		a->burst_median[d] = s->burst_median[d];

@@ -79,8 +79,8 @@ report_ticks_ns(double ticks)
 	return mp_tsc_hz > 0 ? ticks * 1e9 / (double)mp_tsc_hz : ticks;
 }
 
-static void
-counts_add(struct trial_counts *a, const struct trial_counts *b)
+void
+report_counts_add(struct trial_counts *a, const struct trial_counts *b)
 {
 	a->sent += b->sent;
 	a->sent_octets += b->sent_octets;
@@ -172,7 +172,7 @@ report_row_sum(const struct report_row *row, struct report_sum *s)
 		if (!report_dir_used(dir))
 			continue;
 		s->dirs++;
-		counts_add(&s->count, &dir->count);
+		report_counts_add(&s->count, &dir->count);
 		s->tx_pps += dir->tx_pps;
 		s->rx_pps += dir->rx_pps;
 		latency_add(&s->latency, &dir->latency, row);
