@@ -145,14 +145,15 @@ int
 main(int argc, char **argv)
 {
 	bool replay = argc == 4 && strcmp(argv[1], "-r") == 0;
-	pcap_t *p = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, 262144, PCAP_TSTAMP_PRECISION_NANO);
 	pcap_dumper_t *d;
+	pcap_t *p;
 
 	if (argc == 3 && strcmp(argv[1], "-l") == 0)
 		return list(argv[2]);
 	if (argc != 2 && !replay)
 		die("FILE, -r CAPTURE FILE, or -l FLOWFILE");
 	sig_init();
+	p = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, 262144, PCAP_TSTAMP_PRECISION_NANO);
 	d = pcap_dump_open(p, argv[argc - 1]);
 	if (d == NULL)
 		die(pcap_geterr(p));
