@@ -31,10 +31,12 @@
 #include "dev/linux_gso.h"
 #include "pkt/pkt.h"
 
-#define XDP_RXFRAMES 2048u
-#define XDP_TXFRAMES 1024u
-#define XDP_MAXDEVQ  64u
-#define MISSED_EVERY 1024 /* full bursts between two questions what was lost */
+#define XDP_RXFRAMES   2048u
+#define XDP_TXFRAMES   1024u
+#define XDP_MAXDEVQ    64u
+#define XDP_BUSY_TRIES 200
+#define XDP_BUSY_US    10000
+#define MISSED_EVERY   1024 /* full bursts between two questions what was lost */
 /* The kernel sends this many frames a call. */
 #define XDP_KERNEL_BATCH 32u
 
@@ -196,6 +198,24 @@ queue_open(struct linux_port *lp, struct linux_xdp *x, unsigned index)
 	return bpf_map_update_elem(x->map, &index, &fd, 0);
 }
 
+/*
+ * The kernel lets go of a queue some time after the descriptor that had it is closed (a work item): an interface that was
+ * given back a moment ago is asked for again for a while.
+ */
+static int
+queue_open_patiently(struct linux_port *lp, struct linux_xdp *x, unsigned index)
+{
+	int error = queue_open(lp, x, index);
+
+	for (unsigned i = 0; error == -EBUSY && i < XDP_BUSY_TRIES; i++) {
+		queue_close(x->q[index]);
+		x->q[index] = NULL;
+		usleep(XDP_BUSY_US);
+		error = queue_open(lp, x, index);
+	}
+	return error;
+}
+
 int
 linux_xdp_start(struct port *port, char *err, size_t errlen)
 {
@@ -206,7 +226,7 @@ linux_xdp_start(struct port *port, char *err, size_t errlen)
 	x->ndevq = lp->devrxq;
 	x->nportq = port->nrxq;
 	for (unsigned i = 0; i < x->ndevq && error == 0; i++)
-		error = queue_open(lp, x, i);
+		error = queue_open_patiently(lp, x, i);
 	for (unsigned p = 0; p < x->nportq && error == 0; p++) {
 		error = linux_wait_open(&x->wait[p]);
 		for (unsigned i = p; i < x->ndevq && error == 0; i += x->nportq)
