@@ -50,7 +50,7 @@ struct report_row {
 };
 
 struct report {
-	char title[128], dut[128], command[1024]; /* the command line, so that it can be done again */
+	char title[128], dut[512], command[1024]; /* the command line, so that it can be done again */
 	char version[32], host[64], cpu[96];
 	char port[2][256];     /* device, addresses */
 	double started, ended; /* Unix time */
