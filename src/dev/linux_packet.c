@@ -366,13 +366,13 @@ frame_cut(struct packet_queue *q, struct port_qstats *stats, const struct frame 
 	struct gso_plan plan;
 
 	if (f->snap < 14 || (f->snap < f->len && !f->copy)) {
-		stats->rx_missed++;
+		mp_add(&stats->rx_missed, 1);
 		goto lost;
 	}
 	frame_head(f, headers, avail);
 	if (f->vh.type != GSO_T_NONE) {
 		if (gso_plan(&plan, headers, avail, len, &f->vh) != 0 || plan.nsegs > PENDING_MAX) {
-			stats->rx_errors++;
+			mp_add(&stats->rx_errors, 1);
 			goto lost;
 		}
 		hlen = plan.hlen;
@@ -383,13 +383,13 @@ frame_cut(struct packet_queue *q, struct port_qstats *stats, const struct frame 
 
 		q->pending[made] = chain_alloc(pool, hlen + k);
 		if (q->pending[made] == NULL) {
-			stats->rx_nobuf++;
+			mp_add(&stats->rx_nobuf, 1);
 			pkt_drop_unreceived(mp_self);
 			goto lost;
 		}
 	}
 	if (!frame_payload(q, f, hlen, q->pending, nsegs)) {
-		stats->rx_errors++;
+		mp_add(&stats->rx_errors, 1);
 		goto free;
 	}
 	if (f->vh.type != GSO_T_NONE) {
@@ -399,7 +399,7 @@ frame_cut(struct packet_queue *q, struct port_qstats *stats, const struct frame 
 		memcpy(rte_pktmbuf_mtod(q->pending[0], uint8_t *), headers, hlen);
 		if ((f->vh.flags & GSO_F_NEEDS_CSUM) &&
 		    !gso_checksum(q->pending[0], f->vh.csum_start, f->vh.csum_offset)) {
-			stats->rx_errors++;
+			mp_add(&stats->rx_errors, 1);
 			goto free;
 		}
 	}
@@ -432,7 +432,7 @@ frame_simple(struct port_qstats *stats, const struct frame *f)
 	struct rte_mbuf *m = rte_pktmbuf_alloc(mp_self->pool);
 
 	if (unlikely(m == NULL)) {
-		stats->rx_nobuf++;
+		mp_add(&stats->rx_nobuf, 1);
 		pkt_drop_unreceived(mp_self);
 		return NULL;
 	}
@@ -440,7 +440,7 @@ frame_simple(struct port_qstats *stats, const struct frame *f)
 	m->pkt_len = len;
 	frame_head(f, rte_pktmbuf_mtod(m, uint8_t *), len);
 	if ((f->vh.flags & GSO_F_NEEDS_CSUM) && !gso_checksum(m, f->vh.csum_start, f->vh.csum_offset)) {
-		stats->rx_errors++;
+		mp_add(&stats->rx_errors, 1);
 		rte_pktmbuf_free(m);
 		return NULL;
 	}
@@ -455,7 +455,7 @@ count_missed(struct packet_queue *q, struct port_qstats *stats)
 	socklen_t len = sizeof(st);
 
 	if (getsockopt(q->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
-		stats->rx_missed += st.tp_drops;
+		mp_add(&stats->rx_missed, st.tp_drops);
 }
 
 uint16_t

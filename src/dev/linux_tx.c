@@ -84,7 +84,7 @@ linux_tx_burst(struct linux_tx *tx, struct rte_mbuf **pkts, uint16_t n, uint64_t
 			if (errno == EINTR)
 				continue;
 			/* The first frame is what the kernel refused (down, gone, too long, device full): it is lost. */
-			(*errors)++;
+			mp_add(errors, 1);
 			sent = 1;
 		}
 		for (int i = 0; i < sent; i++)

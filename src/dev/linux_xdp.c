@@ -294,7 +294,7 @@ count_missed(struct xdp_queue *q, struct port_qstats *stats)
 	memset(&st, 0, sizeof(st));
 	if (getsockopt(xsk_socket__fd(q->xsk), SOL_XDP, XDP_STATISTICS, &st, &len) != 0)
 		return;
-	stats->rx_missed += st.rx_dropped + st.rx_ring_full - q->missed;
+	mp_add(&stats->rx_missed, st.rx_dropped + st.rx_ring_full - q->missed);
 	q->missed = st.rx_dropped + st.rx_ring_full;
 }
 
@@ -320,11 +320,11 @@ queue_rx(struct xdp_queue *q, struct port_qstats *stats, struct rte_mbuf **pkts,
 		if (likely(d->len >= 14 && d->addr < q->arealen && d->len <= q->arealen - d->addr)) {
 			m = frame_take(q->area + d->addr, d->len);
 			if (unlikely(m == NULL)) {
-				stats->rx_nobuf++;
+				mp_add(&stats->rx_nobuf, 1);
 				pkt_drop_unreceived(mp_self);
 			}
 		} else
-			stats->rx_errors++;
+			mp_add(&stats->rx_errors, 1);
 		if (likely(m != NULL))
 			pkts[done++] = m;
 		*xsk_ring_prod__fill_addr(&q->fill, fidx + i) = d->addr - d->addr % q->chunk;
@@ -457,7 +457,7 @@ linux_xdp_tx_burst(struct port *port, uint16_t qi, struct rte_mbuf **pkts, uint1
 			d->options = 0;
 			frame_put(q->area + d->addr, m);
 		} else
-			port->qstats[qi].tx_errors++;
+			mp_add(&port->qstats[qi].tx_errors, 1);
 		rte_pktmbuf_free(m);
 	}
 	q->tx.cached_prod -= k - used; /* slots of frames that were too long */

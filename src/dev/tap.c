@@ -70,7 +70,7 @@ tap_rx_burst(struct port *port, uint16_t q, struct rte_mbuf **pkts, uint16_t n)
 
 		if (unlikely(m == NULL)) {
 			/* The frame waits in the kernel. */
-			stats->rx_nobuf++;
+			mp_add(&stats->rx_nobuf, 1);
 			break;
 		}
 		iov[0] = (struct iovec){rte_pktmbuf_mtod(m, void *), rte_pktmbuf_tailroom(m)};
@@ -84,12 +84,12 @@ tap_rx_burst(struct port *port, uint16_t q, struct rte_mbuf **pkts, uint16_t n)
 				sc->idle = got == 0 ? TAP_IDLE : 0;
 				break;
 			}
-			stats->rx_errors++;
+			mp_add(&stats->rx_errors, 1);
 			continue;
 		}
 		m->data_len = m->pkt_len = RTE_MIN((size_t)len, iov[0].iov_len);
 		if (unlikely((size_t)len > iov[0].iov_len) && !tap_append(m, sc->rest, len - iov[0].iov_len)) {
-			stats->rx_nobuf++;
+			mp_add(&stats->rx_nobuf, 1);
 			pkt_drop_unreceived(mp_self);
 			rte_pktmbuf_free(m);
 			continue;
@@ -114,7 +114,7 @@ tap_tx_burst(struct port *port, uint16_t q, struct rte_mbuf **pkts, uint16_t n)
 		if (parts < pkts[i]->nb_segs || writev(sc->fd, iov, parts) < 0) {
 			if (errno == EAGAIN && parts == pkts[i]->nb_segs)
 				return i;
-			port->qstats[q].tx_errors++; /* down in Linux, or gone: lost */
+			mp_add(&port->qstats[q].tx_errors, 1); /* down in Linux, or gone: lost */
 		}
 		rte_pktmbuf_free(pkts[i]);
 	}
